@@ -1,0 +1,172 @@
+package azulejo.kernels;
+
+/**
+ * What a device can do: memory and the ops that the models and walks are written in. One backend object is one stream of work: ops
+ * take effect in call order, and one thread calls it at a time (what runs in parallel inside is the backend's affair).
+ *
+ * <p>Contracts that hold for every op:
+ * <ul>
+ *   <li>Activations are F32, indices I32; {@code out} has the shape stated and is fully written. It may not overlap an input unless the op says so.
+ *   <li>Inputs need a contiguous innermost dimension; "rows" are all outer dimensions flattened and must be evenly spaced ({@link Tensor#rowStride}).
+ *   <li>A bias, weight or residual given as {@code null} is left out.
+ *   <li>Results do not depend on the number of threads, nor on whether the JIT has compiled the kernel yet.
+ *   <li>A shape that does not fit throws {@link IllegalArgumentException}: a bug in a model, not a user's error.
+ * </ul>
+ *
+ * <p>No op returns a value to the host but {@link #download}: a walk keeps its grid, counters and noise keys in tensors and runs to its
+ * end without waiting for the device.
+ */
+public interface Backend extends AutoCloseable {
+
+  /** As the command line calls it: "reference", "vector", ... */
+  String name();
+
+  /** The hardware and settings in use, one line for a person. */
+  String description();
+
+  // ---- memory -------------------------------------------------------------------------------------------------------------
+
+  /** Opens a scope: what {@link #alloc} returns until the scope is closed is released by closing it. Scopes nest as a stack. */
+  Scope scope();
+
+  /** Ends the life of the tensors allocated since it was opened. */
+  interface Scope extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** A dense tensor in the innermost open scope (or, with none open, for the backend's life), its contents undefined. */
+  Tensor alloc(DType dtype, long... dims);
+
+  /** A weight or table for the backend's life: float types arrive as F32, integers keep theirs. On the CPU an F32 tensor is not copied. */
+  Tensor weight(HostTensor host);
+
+  /** A linear layer's weight [N, K] of any float type, for the backend's life. */
+  Matrix matrix(HostTensor weight);
+
+  /** A convolution's weight [O, I, KH, KW] of any float type, for the backend's life. */
+  Filter filter(HostTensor weight);
+
+  /** Copies {@code host} (same shape; float types widen to F32, integers convert to {@code out}'s type) into {@code out}. */
+  void upload(HostTensor host, Tensor out);
+
+  /** A host copy of {@code x}, dense. Waits for the ops before it. */
+  HostTensor download(Tensor x);
+
+  /** {@code out = x}, any strides, same shape and type. */
+  void copy(Tensor x, Tensor out);
+
+  /** {@link #alloc} and {@link #upload} in one; an F64 host tensor becomes F32. */
+  default Tensor tensor(HostTensor host) {
+    Tensor t = alloc(host.dtype().isFloat() ? DType.F32 : host.dtype(), host.shape().toArray());
+    upload(host, t);
+    return t;
+  }
+
+  // ---- pointwise ----------------------------------------------------------------------------------------------------------
+
+  /** {@code out[i] = table[index[i]]}: table [R, C], index I32 [...], out [..., C]. An index of -1 gives a row of zeros. */
+  void gather(Tensor table, Tensor index, Tensor out);
+
+  /** {@code out = a + b}: a and out of one shape, b of the same or lacking outer dimensions, over which it repeats. {@code out} may be a. */
+  void add(Tensor a, Tensor b, Tensor out);
+
+  /** {@code out = activation(x)}; {@code out} may be x. */
+  void activate(Tensor x, Activation activation, Tensor out);
+
+  /** Gated unit: x [..., 2F] holds (value, gate); {@code out = value * activation(gate)}, [..., F]. */
+  void gate(Tensor x, Activation activation, Tensor out);
+
+  /** {@code out = x * (1 + scale) + shift}: x [B, T, C], scaleShift [B, 2C] holds (scale, shift). {@code out} may be x. */
+  void modulate(Tensor x, Tensor scaleShift, Tensor out);
+
+  // ---- linear layers and attention ----------------------------------------------------------------------------------------
+
+  /**
+   * {@code out = activation(x * weight^T + bias) + residual}: x [..., K], weight [N, K], bias [N], residual and out [..., N].
+   * {@code out} may be the residual.
+   */
+  void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out);
+
+  /**
+   * Multi-head attention with a running softmax: {@code softmax(q k^T * scale) v} for each head.
+   * q, out [B, T, heads * D]; k, v [B, S, heads * D], any strides between batches and rows.
+   */
+  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out);
+
+  // ---- norms --------------------------------------------------------------------------------------------------------------
+
+  /**
+   * {@code out = norm(x) * weight + bias}, then, with scaleShift [B, 2C] = (scale, shift) given and x [B, T, C],
+   * {@code out * (1 + scale) + shift}. x, out [..., C], weight and bias [C]. {@code out} may be x.
+   */
+  void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out);
+
+  /** Group norm over H, W and the C / groups channels of a group, then the activation: x, out [B, H, W, C], weight and bias [C]. {@code out} may be x. */
+  void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out);
+
+  /**
+   * ConvNeXt-V2's global response norm: with {@code g = L2 norm of x over T} per batch and channel and
+   * {@code n = g / (mean of g over C + 1e-6)}, {@code out = gamma * (x * n) + beta + x}. x, out [B, T, C], gamma and beta [C]. {@code out} may be x.
+   */
+  void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out);
+
+  // ---- images -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Cross-correlation as in PyTorch: x [B, H, W, I], filter [O, I, KH, KW], bias [O],
+   * {@code out = conv + bias + residual}, [B, H', W', O] with H' = (H + top + bottom - KH) / stride + 1. {@code out} may be the residual.
+   */
+  void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out);
+
+  /** Depthwise convolution, stride 1: x, out [B, H, W, C] with padding that keeps H and W, weight F32 [C, 1, KH, KW], bias [C]. */
+  void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out);
+
+  /** Nearest-neighbour upsampling by 2: x [B, H, W, C], out [B, 2H, 2W, C]. */
+  void upsample(Tensor x, Tensor out);
+
+  /** x [B, H, W, 4C], out [B, 2H, 2W, C]: channels (dy * 2 + dx) * C + c of a cell go to its sub-cell (dy, dx). */
+  void depthToSpace(Tensor x, Tensor out);
+
+  // ---- sampling -----------------------------------------------------------------------------------------------------------
+
+  /**
+   * The masked cells of each image in ascending order: grid I32 [B, L], open I32 [B, P], count I32 [B].
+   * Entries of {@code open} past the count are -1; if an image has more than P masked cells, the first P are listed and count is P.
+   */
+  void openCells(Tensor grid, int maskId, Tensor open, Tensor count);
+
+  /**
+   * Draws a token for each open cell from {@code softmax(guided logits)} as the winner of an exponential race, argmax of p / q with
+   * q ~ Exp(1), which is {@code torch.multinomial(p, 1)}; the lowest code wins a tie.
+   *
+   * @param logits [G, B, P, V]; with G = 2 (unconditional, conditional) the guided logits are u + guidance * (c - u), with G = 1 they are taken as they are
+   * @param open I32 [B, P] positions, -1 for none (such rows are skipped and get token -1, probability 0)
+   * @param step I32 [1], counts the walk's steps from 0
+   * @param tokens out: I32 [B, P]
+   * @param probability out: F32 [B, P], the softmax's value at the token drawn
+   * @param fault I32 [1], in and out: where it is 0 and a guided logit is NaN or infinite, it becomes step + 1 (the tokens of that row are then undefined but within range)
+   */
+  void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault);
+
+  /** Writes the drawn tokens into the grid: {@code grid[b, open[b, p]] = tokens[b, p]}; rows with open -1 write nothing. */
+  void reveal(Tensor grid, Tensor open, Tensor tokens);
+
+  /**
+   * Masks the least confident cells again (aMUSEd's and MaskGIT's path choice). Each cell's confidence is
+   * {@code log(max(p, 1e-20)) + temperature * g} with p the probability of its token if it was open at this step and FLT_MAX otherwise,
+   * {@code g = -log(max(-log(max(u, 1e-20)), 1e-20))}, u ~ U[0, 1). With {@code n = max(1, min(count[b] - 1, maskLength))}, the cells whose
+   * confidence is strictly below the n-th smallest (counted from 0) become {@code maskId}.
+   *
+   * @param grid I32 [B, L], in and out
+   * @param open I32 [B, P] and count I32 [B] as {@link #openCells} gave them
+   * @param probability F32 [B, P] as {@link #draw} gave them
+   * @param step I32 [1]
+   * @param confidence out: F32 [B, L]
+   */
+  void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
+      Tensor step, Tensor confidence);
+
+  @Override
+  void close();
+}

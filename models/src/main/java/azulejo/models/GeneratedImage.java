@@ -1,0 +1,10 @@
+package azulejo.models;
+
+/**
+ * A picture with the tokens that it was decoded from.
+ *
+ * @param prompt its prompt
+ * @param index its number among the images of that prompt, from 0
+ * @param tokens [H, W] codes, row by row
+ */
+public record GeneratedImage(String prompt, int index, int gridHeight, int gridWidth, int[] tokens, Image image) {}
