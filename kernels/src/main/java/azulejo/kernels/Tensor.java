@@ -80,6 +80,18 @@ public final class Tensor {
     return true;
   }
 
+  /** Elements of the buffer from this tensor's first element to its last, those between its rows too. */
+  public long extent() {
+    if (shape.elements() == 0) {
+      return 0;
+    }
+    long extent = 1;
+    for (int i = 0; i < strides.length; i++) {
+      extent += (shape.dim(i) - 1) * strides[i];
+    }
+    return extent;
+  }
+
   /** Number of rows when all dimensions but the last are flattened. */
   public int rows() {
     long last = shape.rank() == 0 ? 1 : shape.dim(-1);

@@ -1,0 +1,39 @@
+package azulejo.kernels.cpu;
+
+import azulejo.kernels.Buffer;
+import azulejo.kernels.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/** A stretch of host memory: scratch of a {@link CpuMemory}, or a weight where it lies in the mapped checkpoint. */
+public final class CpuBuffer implements Buffer {
+  private final MemorySegment segment;
+  private final CpuMemory.Frame frame;
+
+  CpuBuffer(MemorySegment segment, CpuMemory.Frame frame) {
+    this.segment = segment;
+    this.frame = frame;
+  }
+
+  @Override
+  public long byteSize() {
+    return segment.byteSize();
+  }
+
+  /**
+   * The memory of {@code tensor}, from its first element to its last: element {@code (i, j, ...)} lies {@code i * stride(0) + j * stride(1) + ...}
+   * elements from the start, and an access beyond the last element throws.
+   *
+   * @throws IllegalArgumentException for a tensor of a device's backend
+   * @throws IllegalStateException after the tensor's scope or its backend was closed
+   */
+  public static MemorySegment data(Tensor tensor) {
+    if (!(tensor.buffer() instanceof CpuBuffer buffer)) {
+      throw new IllegalArgumentException(tensor + " belongs to another backend");
+    }
+    if (buffer.frame != null) {
+      buffer.frame.requireOpen();
+    }
+    int bytes = tensor.dtype().bytes();
+    return buffer.segment.asSlice(tensor.offset() * bytes, tensor.extent() * bytes);
+  }
+}
