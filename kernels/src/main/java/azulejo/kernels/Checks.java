@@ -18,15 +18,28 @@ public final class Checks {
 
   public static void upload(HostTensor host, Tensor out) {
     String op = "upload";
-    require(host.shape().equals(out.shape()), op, host.name() + " " + host.shape() + " does not fit " + out);
     boolean converts = host.dtype().isFloat() ? out.dtype() == DType.F32 : out.dtype() == DType.I32 || out.dtype() == DType.I64;
-    require(converts || host.dtype() == out.dtype(), op, host.name() + ": " + host.dtype() + " does not convert to " + out.dtype());
+    require(host.shape().equals(out.shape()) && (converts || host.dtype() == out.dtype()), op, describe(host) + " does not fit " + out);
   }
 
   public static void copy(Tensor x, Tensor out) {
     String op = "copy";
     shape(op, "out", out, x.dtype(), x.shape().toArray());
     apart(op, out, x);
+  }
+
+  /** A linear layer's weight. */
+  public static void matrix(HostTensor weight) {
+    require(weight.dtype().isFloat() && weight.shape().rank() == 2, "matrix", describe(weight) + " is not a float [N, K]");
+  }
+
+  /** A convolution's weight. */
+  public static void filter(HostTensor weight) {
+    require(weight.dtype().isFloat() && weight.shape().rank() == 4, "filter", describe(weight) + " is not a float [O, I, KH, KW]");
+  }
+
+  private static String describe(HostTensor host) {
+    return host.name() + " (" + host.dtype() + " " + host.shape() + ")";
   }
 
   // ---- pointwise ----------------------------------------------------------------------------------------------------------
@@ -212,6 +225,7 @@ public final class Checks {
   public static void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, Noise noise, Tensor step, Tensor confidence) {
     String op = "remask";
     rows(op, "grid", grid, DType.I32, ANY, ANY);
+    require(grid.dim(1) >= 2, op, "grid " + grid + " has no two cells to rank");
     rows(op, "open", open, DType.I32, grid.dim(0), ANY);
     shape(op, "count", count, DType.I32, grid.dim(0));
     rows(op, "probability", probability, DType.F32, open.shape().toArray());
@@ -220,6 +234,14 @@ public final class Checks {
     rows(op, "confidence", confidence, DType.F32, grid.shape().toArray());
     apart(op, grid, open, count, probability, step, confidence);
     apart(op, confidence, open, count, probability, step);
+  }
+
+  /** An index that an op reads from a tensor; returns it. Only a host can look: on a device it is undefined what a wrong one does. */
+  public static int index(String op, int index, int size) {
+    if (index < 0 || index >= size) {
+      throw new IllegalArgumentException(op + ": index " + index + " is outside 0.." + (size - 1));
+    }
+    return index;
   }
 
   // ---- the rules they are made of -----------------------------------------------------------------------------------------

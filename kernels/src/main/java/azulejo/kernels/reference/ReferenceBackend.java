@@ -1,0 +1,156 @@
+package azulejo.kernels.reference;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.AttentionMask;
+import azulejo.kernels.Checks;
+import azulejo.kernels.Filter;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Matrix;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Norm;
+import azulejo.kernels.Padding;
+import azulejo.kernels.Tensor;
+import azulejo.kernels.cpu.CpuBackend;
+
+/**
+ * The ops as their definitions say, in scalar Java: the oracle that other backends are tested against. Each result is computed in double
+ * from its F32 inputs and rounded once; only where an official implementation's roundings decide the outcome ({@link Sampling}) are they kept.
+ * StrictMath makes the results the same on every machine.
+ */
+public final class ReferenceBackend extends CpuBackend {
+  @Override
+  public String name() {
+    return "reference";
+  }
+
+  @Override
+  public String description() {
+    return "plain Java on one core, sums in double: slow, for checking the others";
+  }
+
+  @Override
+  public Matrix matrix(HostTensor weight) {
+    Checks.matrix(weight);
+    return new Linear.Weight(Rows.of(weight(weight)));
+  }
+
+  @Override
+  public Filter filter(HostTensor weight) {
+    Checks.filter(weight);
+    return new Images.Kernel(weight(weight));
+  }
+
+  @Override
+  public void gather(Tensor table, Tensor index, Tensor out) {
+    Checks.gather(table, index, out);
+    Pointwise.gather(Rows.of(table), Rows.of(index), Rows.of(out));
+  }
+
+  @Override
+  public void add(Tensor a, Tensor b, Tensor out) {
+    Checks.add(a, b, out);
+    Pointwise.add(Rows.of(a), Rows.of(b), Rows.of(out));
+  }
+
+  @Override
+  public void activate(Tensor x, Activation activation, Tensor out) {
+    Checks.activate(x, out);
+    Pointwise.activate(Rows.of(x), activation, Rows.of(out));
+  }
+
+  @Override
+  public void gate(Tensor x, Activation activation, Tensor out) {
+    Checks.gate(x, out);
+    Pointwise.gate(Rows.of(x), activation, Rows.of(out));
+  }
+
+  @Override
+  public void modulate(Tensor x, Tensor scaleShift, Tensor out) {
+    Checks.modulate(x, scaleShift, out);
+    Pointwise.modulate(Rows.of(x), Rows.of(scaleShift), Rows.of(out));
+  }
+
+  @Override
+  public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
+    Checks.linear(x, weight, bias, residual, out);
+    Linear.linear(Rows.of(x), Linear.Weight.of(weight), Rows.of(bias), activation, Rows.of(residual), Rows.of(out));
+  }
+
+  @Override
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
+    Checks.attention(q, k, v, heads, out);
+    for (int b = 0; b < q.size(0); b++) {
+      Attention.attention(Rows.of(q.slice(0, b, 1)), Rows.of(k.slice(0, b, 1)), Rows.of(v.slice(0, b, 1)), heads, scale, mask,
+          Rows.of(out.slice(0, b, 1)));
+    }
+  }
+
+  @Override
+  public void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out) {
+    Checks.norm(x, weight, bias, scaleShift, out);
+    Norms.norm(norm, Rows.of(x), Rows.of(weight), Rows.of(bias), eps, Rows.of(scaleShift), Rows.of(out));
+  }
+
+  @Override
+  public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
+    Checks.groupNorm(x, groups, weight, bias, out);
+    Norms.groupNorm(Rows.of(x), x.size(0), groups, Rows.of(weight), Rows.of(bias), eps, activation, Rows.of(out));
+  }
+
+  @Override
+  public void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out) {
+    Checks.globalResponseNorm(x, gamma, beta, out);
+    Norms.globalResponseNorm(Rows.of(x), x.size(0), Rows.of(gamma), Rows.of(beta), Rows.of(out));
+  }
+
+  @Override
+  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out) {
+    Checks.conv2d(x, filter, bias, stride, padding, residual, out);
+    Images.conv2d(x, Images.Kernel.of(filter), Rows.of(bias), stride, padding, Rows.of(residual), out);
+  }
+
+  @Override
+  public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+    Checks.depthwiseConv2d(x, weight, bias, out);
+    Images.depthwiseConv2d(x, weight, Rows.of(bias), out);
+  }
+
+  @Override
+  public void upsample(Tensor x, Tensor out) {
+    Checks.upsample(x, out);
+    Images.upsample(x, out);
+  }
+
+  @Override
+  public void depthToSpace(Tensor x, Tensor out) {
+    Checks.depthToSpace(x, out);
+    Images.depthToSpace(x, out);
+  }
+
+  @Override
+  public void openCells(Tensor grid, int maskId, Tensor open, Tensor count) {
+    Checks.openCells(grid, open, count);
+    Sampling.openCells(Rows.of(grid), maskId, Rows.of(open), Rows.of(count));
+  }
+
+  @Override
+  public void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+    Checks.draw(logits, open, noise, step, tokens, probability, fault);
+    Sampling.draw(Rows.of(logits), guidance, Rows.of(open), Sampling.Variates.of(noise), Rows.of(step), Rows.of(tokens), Rows.of(probability),
+        Rows.of(fault));
+  }
+
+  @Override
+  public void reveal(Tensor grid, Tensor open, Tensor tokens) {
+    Checks.reveal(grid, open, tokens);
+    Sampling.reveal(Rows.of(grid), Rows.of(open), Rows.of(tokens));
+  }
+
+  @Override
+  public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
+      Tensor step, Tensor confidence) {
+    Checks.remask(grid, open, count, probability, noise, step, confidence);
+    Sampling.remask(Rows.of(grid), Rows.of(open), Rows.of(count), Rows.of(probability), maskLength, temperature, maskId,
+        Sampling.Variates.of(noise), Rows.of(step), Rows.of(confidence));
+  }
+}
