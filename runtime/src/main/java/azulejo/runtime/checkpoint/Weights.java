@@ -4,41 +4,92 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
+import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
+import azulejo.runtime.CheckpointException;
 
 /**
  * The tensors of a checkpoint below a name prefix, placed on a backend: a model asks for each by the name that it has in the file, with the shape that
  * the configuration implies. {@code weights.at("transformer_layers").at(3).matrix("attn1.to_q.weight", n, k)}.
  *
- * <p>All methods throw {@link azulejo.runtime.CheckpointException} naming the file, the tensor and the mismatch.
+ * <p>All methods throw {@link CheckpointException} naming the file, the tensor and the mismatch. What they return is valid until the
+ * {@link Checkpoint} is closed, for a backend may compute on the mapped file itself.
  */
-public interface Weights {
-  /** The tensors below {@code name + "."}. */
-  Weights at(String name);
+public final class Weights {
+  private final Checkpoint checkpoint;
+  private final Backend backend;
+  private final String prefix;
 
-  default Weights at(int index) {
+  Weights(Checkpoint checkpoint, Backend backend, String prefix) {
+    this.checkpoint = checkpoint;
+    this.backend = backend;
+    this.prefix = prefix;
+  }
+
+  /** The tensors below {@code name + "."}. */
+  public Weights at(String name) {
+    return new Weights(checkpoint, backend, prefix + name + ".");
+  }
+
+  public Weights at(int index) {
     return at(Integer.toString(index));
   }
 
   /** Whether the tensor is in the checkpoint. */
-  boolean has(String name);
+  public boolean has(String name) {
+    return checkpoint.has(prefix + name);
+  }
 
-  /** A norm's weight, a bias, an embedding table, ... */
-  Tensor tensor(String name, long... shape);
+  /** A norm's weight, a bias, an embedding table, ...: of any float type, F32 on the backend. */
+  public Tensor tensor(String name, long... shape) {
+    return backend.weight(floats(name, Shape.of(shape)));
+  }
 
   /** {@link #tensor}, or null where the checkpoint has no such tensor. */
-  default Tensor tensorIfPresent(String name, long... shape) {
+  public Tensor tensorIfPresent(String name, long... shape) {
     return has(name) ? tensor(name, shape) : null;
   }
 
   /** A linear layer's weight [outputs, inputs]; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing. */
-  Matrix matrix(String name, long outputs, long inputs);
+  public Matrix matrix(String name, long outputs, long inputs) {
+    Shape asMatrix = Shape.of(outputs, inputs);
+    Shape asConvolution = Shape.of(outputs, inputs, 1, 1);
+    HostTensor found = checkpoint.tensor(prefix + name);
+    HostTensor checked = floats(name, found.shape().equals(asConvolution) ? asConvolution : asMatrix);
+    return backend.matrix(new HostTensor(checked.name(), checked.dtype(), asMatrix, checked.data()));
+  }
 
   /** A convolution's weight [outputs, inputs, height, width]. */
-  Filter filter(String name, long outputs, long inputs, long height, long width);
+  public Filter filter(String name, long outputs, long inputs, long height, long width) {
+    return backend.filter(floats(name, Shape.of(outputs, inputs, height, width)));
+  }
 
-  /** The tensor as it lies in the file, for the rare weight that must be rearranged before it goes to the backend. */
-  HostTensor host(String name, long... shape);
+  /** The tensor as it lies in the file, of any type, for the rare weight that must be rearranged before it goes to the backend. */
+  public HostTensor host(String name, long... shape) {
+    return checked(name, Shape.of(shape));
+  }
 
-  Backend backend();
+  public Backend backend() {
+    return backend;
+  }
+
+  private HostTensor floats(String name, Shape expected) {
+    HostTensor tensor = checked(name, expected);
+    if (!tensor.dtype().isFloat()) {
+      throw fault(name, "is " + tensor.dtype() + ", but a weight must be a float type");
+    }
+    return tensor;
+  }
+
+  private HostTensor checked(String name, Shape expected) {
+    HostTensor tensor = checkpoint.tensor(prefix + name);
+    if (!tensor.shape().equals(expected)) {
+      throw fault(name, "has the shape " + tensor.shape() + ", but the configuration implies " + expected);
+    }
+    return tensor;
+  }
+
+  private CheckpointException fault(String name, String what) {
+    return new CheckpointException(checkpoint.place(prefix + name).file() + ": tensor \"" + prefix + name + "\" " + what);
+  }
 }
