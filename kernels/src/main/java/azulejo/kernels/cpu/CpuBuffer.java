@@ -24,7 +24,7 @@ public final class CpuBuffer implements Buffer {
    * elements from the start, and an access beyond the last element throws.
    *
    * @throws IllegalArgumentException for a tensor of a device's backend
-   * @throws IllegalStateException after the tensor's scope or its backend was closed
+   * @throws IllegalStateException after the tensor's scope, its backend, or the mapped file of a weight was closed
    */
   public static MemorySegment data(Tensor tensor) {
     if (!(tensor.buffer() instanceof CpuBuffer buffer)) {
@@ -32,6 +32,8 @@ public final class CpuBuffer implements Buffer {
     }
     if (buffer.frame != null) {
       buffer.frame.requireOpen();
+    } else if (!buffer.segment.scope().isAlive()) {
+      throw new IllegalStateException("the backend or the file of the weight is closed");
     }
     int bytes = tensor.dtype().bytes();
     return buffer.segment.asSlice(tensor.offset() * bytes, tensor.extent() * bytes);
