@@ -1,0 +1,22 @@
+package azulejo.cli;
+
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * What surrounds a run of the command line; a test brings its own.
+ *
+ * @param out results
+ * @param err everything else that a person reads
+ * @param columns the width of the terminal that {@code err} is, or 0 where it is none
+ * @param home the folder that Azulejo is installed in
+ */
+record Environment(StandardOutput out, PrintStream err, int columns, Path home, Interrupt interrupt, Engine engine) {
+
+  /** A folder named on the command line; {@code demo/...} also means the checkpoints that come with Azulejo, wherever it is called from. */
+  Path resolve(Path folder) {
+    Path installed = home.resolve(folder);
+    return !Files.exists(folder) && folder.startsWith("demo") && Files.exists(installed) ? installed : folder;
+  }
+}

@@ -1,0 +1,273 @@
+package azulejo.cli;
+
+import azulejo.kernels.Backend;
+import azulejo.models.GeneratedImage;
+import azulejo.models.GenerationListener.Stage;
+import azulejo.models.GenerationRequest;
+import azulejo.models.GenerationRequest.Rng;
+import azulejo.models.Image;
+import azulejo.models.ImageGenerator;
+import azulejo.runtime.Cancelled;
+import azulejo.runtime.OptionException;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.json.JsonMapper;
+
+@Command(
+    name = "generate",
+    sortOptions = false,
+    description = "Generate pictures from prompts.",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  azulejo generate --prompt \"a large red star\" --out star.png",
+      "  azulejo generate --model ~/models/amused-256 --prompt \"a cat\" --steps 12 --seed 7 --out cat.png",
+      "  azulejo generate --prompt \"a small moon\" --prompt \"a pink heart\" --count 4 --out sheet.png",
+      "  azulejo generate --prompts prompts.txt --count 8 --out pictures/",
+      "  azulejo generate --prompt \"a blue ring\" --count 3 --out ring-{}.png --json > run.json",
+      "",
+      "Several pictures in one file share it as a grid, a row a prompt. With a folder, or a name that has",
+      "{} in it, each gets a file of its own, with its number for {}. An option left out takes the",
+      "model's own default."
+    })
+final class GenerateCommand implements Runnable {
+  private final Environment environment;
+
+  @Option(names = "--model", paramLabel = "DIR", defaultValue = "demo/masked",
+      description = "Folder of the checkpoint (default: ${DEFAULT-VALUE}, which comes with Azulejo).")
+  private Path model;
+
+  @Option(names = "--prompt", paramLabel = "TEXT", description = "What to show; may be given several times.")
+  private List<String> prompts = List.of();
+
+  @Option(names = "--prompts", paramLabel = "FILE", description = "A file with a prompt a line.")
+  private Path promptFile;
+
+  @Option(names = "--negative", paramLabel = "TEXT", description = "What to steer away from; once for all prompts, or once for each.")
+  private List<String> negatives = List.of();
+
+  @Option(names = "--steps", paramLabel = "N", description = "Steps of the walk.")
+  private Integer steps;
+
+  @Option(names = "--guidance", paramLabel = "SCALE", description = "Classifier-free guidance.")
+  private Double guidance;
+
+  @Option(names = "--temperature", paramLabel = "START[,END]", split = ",", hideParamSyntax = true,
+      description = "Temperature of the path: how far the order of unmasking is left to chance, at its start and its end.")
+  private List<Double> temperature = List.of();
+
+  @Option(names = "--seed", paramLabel = "N", description = "The same seed gives the same picture (default: a new one, which is printed).")
+  private Long seed;
+
+  @Option(names = "--count", paramLabel = "N", defaultValue = "1", description = "Pictures for each prompt (default: ${DEFAULT-VALUE}).")
+  private int count;
+
+  @Option(names = "--size", paramLabel = "WxH", description = "Size in pixels; one number for a square.")
+  private String size;
+
+  @Option(names = "--rng", paramLabel = "NAME", defaultValue = "philox",
+      description = "Random numbers: philox, or torch for the tokens that the official pipeline draws on a CPU (default: ${DEFAULT-VALUE}).")
+  private String rng;
+
+  @Option(names = "--backend", paramLabel = "NAME", defaultValue = "vector", description = "The device; see azulejo devices (default: ${DEFAULT-VALUE}).")
+  private String backendName;
+
+  @Option(names = "--out", paramLabel = "FILE", required = true, description = "A PNG file, a folder, or a name with {} in it.")
+  private String out;
+
+  @Option(names = "--frames", paramLabel = "DIR", description = "Also write the picture after every step to this folder.")
+  private Path frames;
+
+  @Option(names = "--json", description = "Print settings, files, tokens and times as JSON on standard output.")
+  private boolean json;
+
+  @Option(names = "--quiet", description = "Print nothing but errors (and --json).")
+  private boolean quiet;
+
+  GenerateCommand(Environment environment) {
+    this.environment = environment;
+  }
+
+  @Override
+  public void run() {
+    GenerationRequest request = request();
+    Target target = Target.of(out);
+    target.check();
+    if (frames != null) {
+      AtomicFile.checkFolder(frames);
+    }
+    long start = System.nanoTime();
+    try (Backend backend = environment.engine().backend(backendName);
+        ImageGenerator generator = environment.engine().open(environment.resolve(model), backend)) {
+      Map<String, Object> settings = generator.resolve(request);
+      long loaded = System.nanoTime();
+      say("model: " + generator.description());
+      say("backend: " + backend.description());
+      if (seed == null) {
+        say("seed: " + request.seed());
+      }
+      int prompts = request.prompts().size();
+      Progress progress = new Progress(environment.err(), environment.columns(), quiet, environment.interrupt(), frames == null ? null : frameSink(prompts));
+      List<GeneratedImage> images = generate(generator, request, progress);
+      long generated = System.nanoTime();
+      List<Path> files = write(images, target, prompts, settings);
+
+      Map<String, Double> seconds = new LinkedHashMap<>();
+      seconds.put("load", (loaded - start) / 1e9);
+      for (Stage stage : Stage.values()) {
+        seconds.put(Progress.name(stage), progress.nanos(stage) / 1e9);
+      }
+      if (frames != null) {
+        seconds.put("frames", progress.frameNanos() / 1e9);
+      }
+      seconds.put("write", (System.nanoTime() - generated) / 1e9);
+      seconds.put("total", (System.nanoTime() - start) / 1e9);
+      files.forEach(file -> say("wrote " + file));
+      seconds.forEach((stage, time) -> say(String.format(Locale.ROOT, "  %-13s %8.2f s", stage, time)
+          + (stage.equals("walk") && progress.stepsDone() > 0 ? String.format(Locale.ROOT, "  (%d steps, %.2f s each)", progress.stepsDone(), time / progress.stepsDone()) : "")));
+      if (json) {
+        printJson(generator, backend, settings, images, files, seconds);
+      }
+    }
+  }
+
+  private GenerationRequest request() {
+    List<String> all = new ArrayList<>(prompts);
+    if (promptFile != null) {
+      all.addAll(readPrompts(promptFile));
+    }
+    if (all.isEmpty()) {
+      throw new OptionException("there is no prompt: give --prompt TEXT or --prompts FILE");
+    }
+    if (count < 1) {
+      throw new OptionException("--count must be 1 or more, not " + count);
+    }
+    OptionalInt width = OptionalInt.empty();
+    OptionalInt height = OptionalInt.empty();
+    if (size != null) {
+      if (!size.matches("[1-9][0-9]{0,5}(x[1-9][0-9]{0,5})?")) {
+        throw new OptionException("--size must be a width and a height in pixels like 512x512, not '" + size + "'");
+      }
+      List<Integer> sides = Arrays.stream(size.split("x")).map(Integer::valueOf).toList();
+      width = OptionalInt.of(sides.getFirst());
+      height = OptionalInt.of(sides.getLast());
+    }
+    return new GenerationRequest(
+        all,
+        negatives,
+        count,
+        steps == null ? OptionalInt.empty() : OptionalInt.of(steps),
+        guidance == null ? OptionalDouble.empty() : OptionalDouble.of(guidance),
+        temperature,
+        seed == null ? ThreadLocalRandom.current().nextLong(1L << 32) : seed,
+        Arrays.stream(Rng.values())
+            .filter(r -> r.name().equalsIgnoreCase(rng))
+            .findFirst()
+            .orElseThrow(() -> new OptionException("--rng must be philox or torch, not '" + rng + "'")),
+        width,
+        height);
+  }
+
+  private static List<String> readPrompts(Path file) {
+    try (Stream<String> lines = Files.lines(file)) {
+      List<String> prompts = lines.map(String::strip).filter(line -> !line.isEmpty()).toList();
+      if (prompts.isEmpty()) {
+        throw new OptionException("--prompts " + file + " holds no prompt, only blank lines");
+      }
+      return prompts;
+    } catch (CharacterCodingException e) {
+      throw new OptionException("--prompts " + file + " is not UTF-8 text", e);
+    } catch (IOException e) {
+      throw new OptionException("cannot read --prompts " + file + ": " + AtomicFile.reason(e), e);
+    }
+  }
+
+  private List<GeneratedImage> generate(ImageGenerator generator, GenerationRequest request, Progress progress) {
+    try (Interrupt.Stretch _ = environment.interrupt().stoppable()) {
+      List<GeneratedImage> images = generator.generate(request, progress);
+      if (environment.interrupt().requested()) {
+        throw new Cancelled(); // Ctrl-C came after the last step, while the decoder ran
+      }
+      return images;
+    } finally {
+      progress.clear();
+    }
+  }
+
+  private Progress.FrameSink frameSink(int prompts) {
+    return (step, steps, images) -> {
+      int digits = Integer.toString(steps).length();
+      Path file = frames.resolve(String.format(Locale.ROOT, "step-%0" + Math.max(2, digits) + "d.png", step));
+      AtomicFile.write(file, Png.encode(Grid.of(images, Grid.columns(prompts, images.size())), Map.of()));
+    };
+  }
+
+  private List<Path> write(List<GeneratedImage> images, Target target, int prompts, Map<String, Object> settings) {
+    if (!target.separate()) {
+      Image sheet = Grid.of(images.stream().map(GeneratedImage::image).toList(), Grid.columns(prompts, images.size()));
+      AtomicFile.write(target.name(), Png.encode(sheet, text(settings, Map.of())));
+      return List.of(target.name());
+    }
+    List<Path> files = new ArrayList<>();
+    for (int i = 0; i < images.size(); i++) {
+      GeneratedImage image = images.get(i);
+      Path file = target.file(i, images.size());
+      AtomicFile.write(file, Png.encode(image.image(), text(settings, Map.of("prompt", image.prompt(), "index", image.index()))));
+      files.add(file);
+    }
+    return files;
+  }
+
+  /** The settings as text chunks, those of one image replacing those of the whole run. */
+  private static Map<String, String> text(Map<String, Object> settings, Map<String, Object> own) {
+    Map<String, Object> all = new LinkedHashMap<>(settings);
+    all.putAll(own);
+    Map<String, String> text = new LinkedHashMap<>();
+    text.put("Software", "azulejo " + Version.number());
+    all.forEach((key, value) -> text.put(key, String.valueOf(value)));
+    return text;
+  }
+
+  private void printJson(ImageGenerator generator, Backend backend, Map<String, Object> settings, List<GeneratedImage> images, List<Path> files,
+      Map<String, Double> seconds) {
+    List<Map<String, Object>> pictures = new ArrayList<>();
+    for (int i = 0; i < images.size(); i++) {
+      GeneratedImage image = images.get(i);
+      Map<String, Object> picture = new LinkedHashMap<>();
+      picture.put("prompt", image.prompt());
+      picture.put("index", image.index());
+      picture.put("file", files.get(files.size() == 1 ? 0 : i).toString());
+      picture.put("grid", List.of(image.gridHeight(), image.gridWidth()));
+      picture.put("tokens", image.tokens());
+      pictures.add(picture);
+    }
+    Map<String, Object> result = new LinkedHashMap<>();
+    result.put("azulejo", Version.number());
+    result.put("model", model.toString());
+    result.put("family", generator.family());
+    result.put("backend", backend.name());
+    result.put("settings", settings);
+    result.put("images", pictures);
+    result.put("seconds", seconds);
+    environment.out().println(JsonMapper.shared().writeValueAsString(result));
+  }
+
+  private void say(String line) {
+    if (!quiet) {
+      environment.err().println(line);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package azulejo.cli;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+
+/** The process behind the {@code azulejo} script. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    restoreStandardError(Integer.getInteger("azulejo.stderr", 2));
+    Interrupt interrupt = new Interrupt();
+    interrupt.install(System.err);
+    Environment environment = new Environment(
+        new StandardOutput(new FileOutputStream(FileDescriptor.out)), System.err, Integer.getInteger("azulejo.columns", 0), Path.of(System.getProperty("azulejo.home", ".")), interrupt, Engine.INSTALLED);
+    int status = Azulejo.run(environment, args);
+    System.exit(status);
+  }
+
+  /**
+   * Makes {@code fd} the standard error of this process again. The launcher starts the JVM with standard error behind a filter, because the JVM itself
+   * prints a warning for each incubator module before {@code main}; from here on everything, a crash report of the JVM too, goes straight to the user.
+   */
+  private static void restoreStandardError(int fd) {
+    if (fd == 2) {
+      return;
+    }
+    Linker linker = Linker.nativeLinker();
+    FunctionDescriptor ints = FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+    try {
+      int result = (int) linker.downcallHandle(linker.defaultLookup().findOrThrow("dup2"), ints).invokeExact(fd, 2);
+      if (result < 0) {
+        System.err.println("azulejo: file descriptor " + fd + " is not open, so standard error stays behind the launcher's filter");
+      }
+    } catch (Throwable e) {
+      throw new AssertionError("dup2 has another signature", e);
+    }
+  }
+}

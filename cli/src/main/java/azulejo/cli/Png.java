@@ -1,0 +1,81 @@
+package azulejo.cli;
+
+import azulejo.models.Image;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.ImageWriter;
+import javax.imageio.metadata.IIOInvalidTreeException;
+import javax.imageio.metadata.IIOMetadata;
+import javax.imageio.metadata.IIOMetadataNode;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+
+/** PNG files with text chunks, as <a href="https://www.w3.org/TR/png-3/">the PNG specification</a> has them. */
+final class Png {
+  private static final String FORMAT = "javax_imageio_png_1.0";
+
+  private Png() {}
+
+  /**
+   * The same input gives the same bytes.
+   *
+   * @param text keyword (1 to 79 Latin-1 characters) to value; ASCII values become tEXt chunks, others iTXt
+   */
+  static byte[] encode(Image image, Map<String, String> text) {
+    BufferedImage picture = new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
+    byte[] rgb = image.rgb();
+    for (int y = 0, i = 0; y < image.height(); y++) {
+      for (int x = 0; x < image.width(); x++, i += 3) {
+        picture.setRGB(x, y, (rgb[i] & 0xFF) << 16 | (rgb[i + 1] & 0xFF) << 8 | rgb[i + 2] & 0xFF);
+      }
+    }
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+      IIOMetadata metadata = writer.getDefaultImageMetadata(ImageTypeSpecifier.createFromRenderedImage(picture), null);
+      metadata.mergeTree(FORMAT, chunks(text));
+      writer.setOutput(out);
+      writer.write(new IIOImage(picture, null, metadata));
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory refused to be written", e);
+    } finally {
+      writer.dispose();
+    }
+    return bytes.toByteArray();
+  }
+
+  private static IIOMetadataNode chunks(Map<String, String> text) throws IIOInvalidTreeException {
+    IIOMetadataNode plain = new IIOMetadataNode("tEXt");
+    IIOMetadataNode international = new IIOMetadataNode("iTXt");
+    text.forEach((keyword, value) -> {
+      boolean ascii = StandardCharsets.US_ASCII.newEncoder().canEncode(value);
+      IIOMetadataNode entry = new IIOMetadataNode(ascii ? "tEXtEntry" : "iTXtEntry");
+      entry.setAttribute("keyword", keyword);
+      if (ascii) {
+        entry.setAttribute("value", value);
+        plain.appendChild(entry);
+      } else {
+        entry.setAttribute("compressionFlag", "FALSE");
+        entry.setAttribute("compressionMethod", "0");
+        entry.setAttribute("languageTag", "");
+        entry.setAttribute("translatedKeyword", "");
+        entry.setAttribute("text", value);
+        international.appendChild(entry);
+      }
+    });
+    IIOMetadataNode root = new IIOMetadataNode(FORMAT);
+    if (plain.hasChildNodes()) {
+      root.appendChild(plain);
+    }
+    if (international.hasChildNodes()) {
+      root.appendChild(international);
+    }
+    return root;
+  }
+}
