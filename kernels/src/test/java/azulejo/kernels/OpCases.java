@@ -1,0 +1,434 @@
+package azulejo.kernels;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * Each op of {@link Backend} with arguments of awkward sizes.
+ *
+ * <p>Tolerances: arguments are uniform in [-1, 1), so a sum of n of them wanders to about sqrt(n), and every one of the n roundings of an f32 sum
+ * errs by at most 2^-24 of the partial sum's magnitude m, independently, which adds up to {@code 2^-24 * sqrt(n) * m}; {@link #roundings} adds 8 for
+ * the handful of operations around the sum. An op that only moves values, or rounds once, has none.
+ */
+final class OpCases {
+  /** An op with its arguments, asked from and reported to the run. */
+  interface Op {
+    void run(OpRun run);
+  }
+
+  /**
+   * @param op the method of {@link Backend}
+   * @param absolute largest error of an output element beyond {@code relative} times its value; integers are exact
+   */
+  record Case(String op, String arguments, double absolute, double relative, Op body) {}
+
+  private static final int[] SIZES = {1, 3, 4, 6, 8, 13, 17, 33, 64, 65, 129, 257};
+  private static final DType[] WEIGHT_TYPES = {DType.F32, DType.F16, DType.BF16};
+  private static final Activation[] ACTIVATIONS = Activation.values();
+
+  private final List<Case> cases = new ArrayList<>();
+
+  private OpCases() {}
+
+  static List<Case> all() {
+    OpCases all = new OpCases();
+    all.memory();
+    all.pointwise();
+    all.linear();
+    all.attention();
+    all.norms();
+    all.convolutions();
+    all.moves();
+    all.masks();
+    all.draws();
+    return all.cases;
+  }
+
+  private static double roundings(int n, double magnitude) {
+    return 0x1p-24 * (8 + Math.sqrt(n)) * magnitude;
+  }
+
+  private void exact(String op, String arguments, Op body) {
+    within(op, arguments, 0, body);
+  }
+
+  private void within(String op, String arguments, double absolute, Op body) {
+    cases.add(new Case(op, arguments, absolute, 0, body));
+  }
+
+  private void memory() {
+    for (int c : SIZES) {
+      exact("copy", "C=" + c, r -> r.backend.copy(r.floats(2, 3, c).slice(1, 1, 2), r.output(DType.F32, 2, 2, c)));
+    }
+  }
+
+  private void pointwise() {
+    for (int c : SIZES) {
+      for (DType dtype : WEIGHT_TYPES) {
+        exact("gather", dtype + " weight, C=" + c, r -> {
+          int[] index = {4, -1, 0, 4, 2, 1};
+          r.backend.gather(r.backend.weight(r.host(dtype, 5, c)), r.ints(index, 2, 3), r.output(DType.F32, 2, 3, c));
+        });
+      }
+      exact("gather", "C=" + c, r -> r.backend.gather(r.floats(5, c), r.ints(new int[] {3, -1, 0}, 3), r.output(DType.F32, 3, c)));
+
+      // the sum of two f32 is rounded once by any backend
+      for (int rank = 1; rank <= 3; rank++) {
+        long[] dims = Arrays.copyOfRange(new long[] {2, 3, c}, 3 - rank, 3);
+        exact("add", "C=" + c + ", b " + Shape.of(dims), r -> {
+          Tensor a = r.floats(2, 3, c);
+          r.backend.add(a, r.floats(dims), r.outputOver(a));
+        });
+      }
+      for (Activation activation : ACTIVATIONS) {
+        // x times a factor between 0 and 1
+        within("activate", activation + ", C=" + c, roundings(1, 8), r -> {
+          Tensor x = r.floats(r.uniform(3L * c, 8), 3, c);
+          r.backend.activate(x, activation, r.outputOver(x));
+        });
+        within("gate", activation + ", F=" + c, roundings(1, 1), r ->
+            r.backend.gate(r.floats(3, 2L * c), activation, r.output(DType.F32, 3, c)));
+      }
+      within("modulate", "C=" + c, roundings(1, 1), r -> {
+        Tensor x = r.floats(2, 3, c);
+        r.backend.modulate(x, r.floats(2, 2L * c), r.outputOver(x));
+      });
+    }
+    for (Activation activation : ACTIVATIONS) {
+      cases.add(new Case("activate", activation + " of extremes", 1e-6, 1e-6, r -> {
+        float[] x = {0, -0f, 1e-30f, -1e-30f, 20, -20, 87, -87, 89, -89, 104, -104, 1e4f, -1e4f, 1e30f, -1e30f, Float.MAX_VALUE, -Float.MAX_VALUE};
+        r.backend.activate(r.floats(x, x.length), activation, r.output(DType.F32, x.length));
+      }));
+    }
+  }
+
+  private void linear() {
+    int i = 0;
+    for (int n : SIZES) {
+      for (int k : SIZES) {
+        linear(SIZES[i++ % SIZES.length], n, k, DType.F32, i);
+      }
+      linear(n, 65, 33, DType.F16, i);
+      linear(n, 33, 65, DType.BF16, i);
+      linear(5, n, 257, DType.F16, i);
+      linear(5, 257, n, DType.BF16, i);
+    }
+    // more than one block of any cache blocking in every direction
+    linear(129, 300, 1031, DType.F32, 7);
+    linear(600, 65, 129, DType.F32, 2);
+    linear(2, 1100, 300, DType.F32, 5);
+  }
+
+  /** {@code variant} counts through the epilogues. */
+  private void linear(int m, int n, int k, DType dtype, int variant) {
+    boolean bias = (variant & 1) != 0;
+    boolean residual = (variant & 2) != 0;
+    Activation activation = ACTIVATIONS[variant / 4 % ACTIVATIONS.length];
+    String arguments = "M=" + m + " N=" + n + " K=" + k + " " + dtype + " " + activation + (bias ? " bias" : "") + (residual ? " residual" : "");
+    within("linear", arguments, roundings(k, Math.max(1, Math.sqrt(k))), r -> {
+      Matrix weight = r.backend.matrix(r.host(dtype, n, k));
+      Tensor x = r.floats(m, k);
+      Tensor b = bias ? r.floats(n) : null;
+      Tensor s = residual ? r.floats(m, n) : null;
+      r.backend.linear(x, weight, b, activation, s, residual ? r.outputOver(s) : r.output(DType.F32, m, n));
+    });
+  }
+
+  private void attention() {
+    int i = 0;
+    for (int size : SIZES) {
+      if (size <= 129) {
+        attention(2, 5, 7, 2, size, 1, i++);
+      }
+      attention(1, size, SIZES[i % SIZES.length], 3, 8, 1, i++);
+      attention(1, SIZES[i % SIZES.length], size, 1, 16, 1, i++);
+    }
+    attention(2, 77, 77, 2, 64, 1, 0);
+    attention(1, 64, 300, 2, 33, 1, 1);
+    attention(1, 3, 1030, 1, 13, 1, 1);
+    // scores up to hundreds: an unstable softmax overflows, and one key takes nearly all
+    attention(1, 33, 65, 2, 17, 300, 0);
+    attention(1, 33, 65, 2, 17, 300, 1);
+  }
+
+  private void attention(int batch, int t, int s, int heads, int size, float spread, int variant) {
+    AttentionMask mask = variant % 2 == 0 ? AttentionMask.CAUSAL : AttentionMask.NONE;
+    String arguments = "B=" + batch + " T=" + t + " S=" + s + " heads=" + heads + " D=" + size + " " + mask + " spread=" + spread;
+    float scale = spread / (float) Math.sqrt(size);
+    int c = heads * size;
+    // a score's error moves the weights by as much
+    double absolute = roundings(s + size, spread);
+    within("attention", arguments, absolute, r ->
+        r.backend.attention(r.floats(batch, t, c), r.floats(batch, s, c), r.floats(batch, s, c), heads, scale, mask, r.output(DType.F32, batch, t, c)));
+    // rows of a fused projection, and batches further apart than their rows
+    within("attention", arguments + " from wider tensors", absolute, r -> {
+      Tensor q = r.floats(batch, t + 1, c).slice(1, 1, t);
+      Tensor kv = r.floats(batch, s + 2, 2L * c).slice(1, 1, s);
+      r.backend.attention(q, kv.slice(2, 0, c), kv.slice(2, c, c), heads, scale, mask, r.output(DType.F32, batch, t + 2, c).slice(1, 1, t));
+    });
+  }
+
+  private void norms() {
+    int i = 0;
+    for (int c : SIZES) {
+      for (Norm norm : Norm.values()) {
+        for (int variant = 0; variant < 8; variant++) {
+          norm(norm, c, variant, 0);
+        }
+        norm(norm, c, 7, 100);
+      }
+      for (int groups : new int[] {1, 3, 32}) {
+        groupNorm(2, 1 + i % 3, 1 + i % 5, groups, c, i, 0);
+        i++;
+      }
+      groupNorm(1, 5, 7, 2, c, 3, 100);
+      within("globalResponseNorm", "C=" + c, roundings(13 + c, 4), r -> {
+        Tensor x = r.floats(2, 13, c);
+        r.backend.globalResponseNorm(x, r.floats(c), r.floats(c), r.outputOver(x));
+      });
+      within("globalResponseNorm", "T=" + c, roundings(c + 6, 4), r -> {
+        Tensor x = r.floats(1, c, 6);
+        r.backend.globalResponseNorm(x, r.floats(6), r.floats(6), r.outputOver(x));
+      });
+    }
+    norm(Norm.LAYER, 1031, 7, 0);
+    norm(Norm.RMS, 1031, 7, 0);
+    groupNorm(1, 33, 17, 32, 4, 5, 0);
+    exact("globalResponseNorm", "of zeros", r -> {
+      Tensor x = r.floats(new float[2 * 3 * 5], 2, 3, 5);
+      r.backend.globalResponseNorm(x, r.floats(5), r.floats(5), r.outputOver(x));
+    });
+  }
+
+  /** {@code mean} away from zero costs digits of the input itself, but no more: moments in one pass lose twice as many. */
+  private void norm(Norm norm, int c, int variant, float mean) {
+    boolean weight = (variant & 1) != 0;
+    boolean bias = (variant & 2) != 0;
+    boolean scaleShift = (variant & 4) != 0;
+    String arguments = norm + " C=" + c + (weight ? " weight" : "") + (bias ? " bias" : "") + (scaleShift ? " scaleShift" : "") + " mean=" + mean;
+    within("norm", arguments, roundings(c, 8 + 4 * mean), r -> {
+      Tensor x = r.floats(around(mean, r.uniform(2L * 3 * c, 1)), 2, 3, c);
+      r.backend.norm(norm, x, weight ? r.floats(c) : null, bias ? r.floats(c) : null, 1e-5f, scaleShift ? r.floats(2, 2L * c) : null,
+          r.outputOver(x));
+    });
+  }
+
+  private void groupNorm(int batch, int height, int width, int groups, int size, int variant, float mean) {
+    boolean weight = (variant & 1) != 0;
+    boolean bias = (variant & 2) != 0;
+    Activation activation = ACTIVATIONS[variant % ACTIVATIONS.length];
+    String arguments = "B=" + batch + " H=" + height + " W=" + width + " groups=" + groups + " of " + size + " " + activation + " mean=" + mean;
+    long c = (long) groups * size;
+    within("groupNorm", arguments, roundings(height * width * size, 8 + 4 * mean), r -> {
+      Tensor x = r.floats(around(mean, r.uniform(batch * height * width * c, 1)), batch, height, width, c);
+      r.backend.groupNorm(x, groups, weight ? r.floats(c) : null, bias ? r.floats(c) : null, 1e-5f, activation, r.outputOver(x));
+    });
+  }
+
+  private static float[] around(float mean, float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] += mean;
+    }
+    return values;
+  }
+
+  private void convolutions() {
+    int i = 0;
+    for (int size : SIZES) {
+      DType dtype = WEIGHT_TYPES[i % WEIGHT_TYPES.length];
+      convolution(3, 4, size, SIZES[i % 8], 3, 3, 1, Padding.same(1), dtype, i++);
+      convolution(4, 3, SIZES[i % 8], size, 3, 3, 1, Padding.same(1), dtype, i++);
+      convolution(1 + i % 3, size, 5, 6, 3, 3, 1, Padding.same(1), dtype, i++);
+      convolution(3, 2, size, 13, 1, 1, 1, Padding.NONE, dtype, i++);
+      convolution(8, 7, 6, size, 2, 2, 2, new Padding(0, 0, 1, 1), dtype, i++);
+      convolution(7, 8, size, 3, 3, 3, 2, new Padding(0, 0, 1, 1), dtype, i++);
+    }
+    convolution(17, 33, 33, 17, 3, 3, 1, Padding.same(1), DType.F32, 3);
+    convolution(9, 6, 3, 4, 5, 3, 1, new Padding(2, 1, 2, 1), DType.F32, 1);
+    convolution(6, 9, 3, 4, 3, 4, 3, new Padding(1, 2, 0, 3), DType.F32, 2);
+    convolution(1, 1, 129, 65, 3, 3, 1, Padding.same(1), DType.F32, 1);
+
+    for (int c : SIZES) {
+      for (int k : new int[] {1, 3, 5}) {
+        boolean bias = c % 2 == 0;
+        int h = 1 + c % 5;
+        int w = 2 + c % 7;
+        within("depthwiseConv2d", "H=" + h + " W=" + w + " C=" + c + " KH=" + k + (bias ? " bias" : ""), roundings(k * 3, k), r ->
+            r.backend.depthwiseConv2d(r.floats(2, h, w, c), r.backend.weight(r.host(DType.F32, c, 1, k, 3)), bias ? r.floats(c) : null,
+                r.output(DType.F32, 2, h, w, c)));
+      }
+    }
+  }
+
+  private void convolution(int height, int width, int inputs, int outputs, int kh, int kw, int stride, Padding padding, DType dtype, int variant) {
+    boolean bias = (variant & 1) != 0;
+    boolean residual = (variant & 2) != 0;
+    int h = (height + padding.top() + padding.bottom() - kh) / stride + 1;
+    int w = (width + padding.left() + padding.right() - kw) / stride + 1;
+    int sums = inputs * kh * kw;
+    String arguments = "H=" + height + " W=" + width + " I=" + inputs + " O=" + outputs + " K=" + kh + "x" + kw + " stride=" + stride + " " + padding
+        + " " + dtype + (bias ? " bias" : "") + (residual ? " residual" : "");
+    within("conv2d", arguments, roundings(sums, Math.max(1, Math.sqrt(sums))), r -> {
+      Filter filter = r.backend.filter(r.host(dtype, outputs, inputs, kh, kw));
+      Tensor x = r.floats(2, height, width, inputs);
+      Tensor b = bias ? r.floats(outputs) : null;
+      Tensor s = residual ? r.floats(2, h, w, outputs) : null;
+      r.backend.conv2d(x, filter, b, stride, padding, s, residual ? r.outputOver(s) : r.output(DType.F32, 2, h, w, outputs));
+    });
+  }
+
+  private void moves() {
+    for (int c : SIZES) {
+      exact("upsample", "C=" + c, r -> r.backend.upsample(r.floats(2, 3, 5, c), r.output(DType.F32, 2, 6, 10, c)));
+      exact("depthToSpace", "C=" + c, r -> r.backend.depthToSpace(r.floats(2, 3, 5, 4L * c), r.output(DType.F32, 2, 6, 10, c)));
+    }
+  }
+
+  private void masks() {
+    for (int cells : SIZES) {
+      for (int room : new int[] {1, Math.max(1, cells / 2), cells, cells + 3}) {
+        exact("openCells", "L=" + cells + " P=" + room, r ->
+            r.backend.openCells(r.ints(grid(r, 3, cells, 50), 3, cells), 50, r.output(DType.I32, 3, room), r.output(DType.I32, 3)));
+      }
+      exact("reveal", "L=" + cells, r -> {
+        int[] open = open(r, 2, cells, cells);
+        int[] tokens = Arrays.stream(open).map(cell -> cell == -1 ? -1 : cell + 1000).toArray();
+        r.backend.reveal(r.inOut(r.ints(new int[2 * cells], 2, cells)), r.ints(open, 2, cells), r.ints(tokens, 2, cells));
+      });
+      for (int maskLength : new int[] {-1, 1, cells / 3, cells / 2, cells}) {
+        for (float temperature : new float[] {0, 1.5f}) {
+          if (cells > 1) {
+            remask(cells, maskLength, temperature);
+          }
+        }
+      }
+    }
+  }
+
+  /** A third of the cells masked, all of them in the first image and none in the last. */
+  private static int[] grid(OpRun r, int batch, int cells, int maskId) {
+    int[] grid = new int[batch * cells];
+    for (int i = 0; i < grid.length; i++) {
+      int b = i / cells;
+      grid[i] = b == 0 || b < batch - 1 && r.random.nextInt(3) == 0 ? maskId : r.random.nextInt(maskId);
+    }
+    return grid;
+  }
+
+  /** For each image up to {@code room} different cells in ascending order, then -1. */
+  private static int[] open(OpRun r, int batch, int cells, int room) {
+    int[] open = new int[batch * room];
+    Arrays.fill(open, -1);
+    for (int b = 0; b < batch; b++) {
+      int p = 0;
+      for (int cell = 0; cell < cells && p < room; cell++) {
+        if (r.random.nextInt(4) != 0) {
+          open[b * room + p++] = cell;
+        }
+      }
+    }
+    return open;
+  }
+
+  private void remask(int cells, int maskLength, float temperature) {
+    String arguments = "L=" + cells + " maskLength=" + maskLength + " temperature=" + temperature;
+    // logarithms in f32: a unit in the last place each, of numbers up to log(FLT_MAX) = 89
+    cases.add(new Case("remask", arguments, 1e-6, 2e-7, r -> {
+      int[] open = open(r, 3, cells, cells);
+      Arrays.fill(open, 2 * cells, 3 * cells, -1);
+      remask(r, cells, open, maskLength, temperature, new Noise.Given(r.floats(uniforms(r, 3 * cells), 3, cells)));
+    }));
+    cases.add(new Case("remask", arguments + " counter", 1e-6, 2e-7, r ->
+        remask(r, cells, open(r, 3, cells, cells), maskLength, temperature, new Noise.Counter(r.longs(keys(3), 3, 2), Stream.PATH))));
+  }
+
+  private static void remask(OpRun r, int cells, int[] open, int maskLength, float temperature, Noise noise) {
+    int[] count = new int[3];
+    for (int i = 0; i < open.length; i++) {
+      count[i / cells] += open[i] == -1 ? 0 : 1;
+    }
+    float[] probability = uniforms(r, open.length);
+    probability[0] = 0;
+    Tensor grid = r.inOut(r.ints(grid(r, 3, cells, 50), 3, cells));
+    r.backend.remask(grid, r.ints(open, 3, cells), r.ints(count, 3), r.floats(probability, 3, cells), maskLength, temperature, 50, noise,
+        r.ints(new int[] {5}, 1), r.output(DType.F32, 3, cells));
+  }
+
+  private static float[] uniforms(OpRun r, int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = r.random.nextFloat();
+    }
+    return values;
+  }
+
+  /** Seeds and image numbers that fill their words. */
+  private static long[] keys(int batch) {
+    long[] keys = new long[2 * batch];
+    for (int b = 0; b < batch; b++) {
+      keys[2 * b] = 0x9E3779B97F4A7C15L * (b + 1);
+      keys[2 * b + 1] = b == 1 ? 1_000_000_007 : b;
+    }
+    return keys;
+  }
+
+  private void draws() {
+    int i = 0;
+    for (int codes : SIZES) {
+      for (int guidances = 1; guidances <= 2; guidances++) {
+        draw(1 + i % 3, SIZES[i % 10], codes, guidances, 4, true);
+        draw(1 + i % 3, SIZES[(i + 5) % 10], codes, guidances, 4, false);
+        i++;
+      }
+      // weights down to e^-200, which is 0 in f32
+      draw(2, 5, codes, 2, 100, true);
+      // a tie of all codes, and of one in seven
+      draw("L=3 V=" + codes + " tie", 1, 3, 1, codes, r -> new float[3 * codes], r -> given(r, 1, 3, codes, _ -> 0.75f));
+      draw("L=3 V=" + codes + " tie of some", 1, 3, 1, codes, r -> {
+        float[] logits = new float[3 * codes];
+        for (int v = codes / 2; v < logits.length; v += 7) {
+          logits[v] = 1;
+        }
+        return logits;
+      }, r -> given(r, 1, 3, codes, _ -> 0.75f));
+    }
+    draw(2, 17, 1030, 2, 8, true);
+  }
+
+  private void draw(int batch, int cells, int codes, int guidances, float spread, boolean counter) {
+    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + " G=" + guidances + " spread=" + spread + (counter ? " counter" : "");
+    draw(arguments, batch, cells, guidances, codes, r -> r.uniform((long) guidances * batch * cells * codes, spread), r ->
+        counter
+            ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
+            : given(r, batch, cells, codes, random -> (float) -Math.log1p(-random.nextDouble())));
+  }
+
+  private static Noise given(OpRun r, int batch, int cells, int codes, ToDoubleFunction<Random> variate) {
+    float[] values = new float[batch * cells * codes];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) variate.applyAsDouble(r.random);
+    }
+    return new Noise.Given(r.floats(values, batch, cells, codes));
+  }
+
+  /** A probability's relative error is that of exp, which an error of its argument becomes: 8 roundings and the guided logits' magnitude. */
+  private void draw(String arguments, int batch, int cells, int guidances, int codes, Function<OpRun, float[]> logits,
+      Function<OpRun, Noise> noise) {
+    cases.add(new Case("draw", arguments, 1e-30, roundings(codes, 1) + 1e-5, r -> {
+      int[] open = open(r, batch, cells, cells);
+      float[] values = logits.apply(r);
+      for (int row = 0; row < guidances * batch * cells; row++) {
+        if (open[row % (batch * cells)] == -1) {
+          // logits of a row without a cell are not computed
+          Arrays.fill(values, row * codes, (row + 1) * codes, Float.NaN);
+        }
+      }
+      r.backend.draw(r.floats(values, guidances, batch, cells, codes), 3, r.ints(open, batch, cells), noise.apply(r), r.ints(new int[] {7}, 1),
+          r.output(DType.I32, batch, cells), r.output(DType.F32, batch, cells), r.inOut(r.ints(new int[] {0}, 1)));
+    }));
+  }
+}
