@@ -17,7 +17,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** JSON as a checkpoint may hold it: strict UTF-8, no key twice, nothing after the closing brace, bounded depth. */
-final class Json {
+public final class Json {
   private static final long MAX_CONFIG_BYTES = 100_000_000;
 
   private static final JsonMapper MAPPER = JsonMapper
@@ -35,7 +35,7 @@ final class Json {
    *
    * @param what the subject of the error's sentence, "FILE" or "FILE: the header"
    */
-  static JsonNode object(String what, byte[] utf8) {
+  public static JsonNode object(String what, byte[] utf8) {
     String text;
     try {
       text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
@@ -55,7 +55,7 @@ final class Json {
   }
 
   /** Reads a file that holds one object. */
-  static JsonNode object(Path file) {
+  public static JsonNode object(Path file) {
     try {
       if (Files.size(file) > MAX_CONFIG_BYTES) {
         throw new CheckpointException(file + " is too large for a JSON file of a checkpoint: " + Files.size(file) + " bytes");
@@ -67,7 +67,7 @@ final class Json {
   }
 
   /** What a value is, as an error message says it. */
-  static String kind(JsonNode node) {
+  public static String kind(JsonNode node) {
     return switch (node.getNodeType()) {
       case ARRAY -> "a list";
       case OBJECT -> "an object";
