@@ -32,7 +32,7 @@ public final class AtomicFile {
       }
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new OutputException(target + " cannot be written: " + AzulejoException.reason(e), e);
+      throw new OutputException("cannot write " + target + ": " + AzulejoException.reason(e), e);
     } finally {
       deleteQuietly(part);
     }

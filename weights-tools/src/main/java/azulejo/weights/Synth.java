@@ -104,7 +104,7 @@ public final class Synth {
         new Component("text_encoder", "model", ClipText.parameters(text)),
         new Component("vqvae", "diffusion_pytorch_model", VqModel.parameters(config("vqvae"))));
     long total = components.stream().mapToLong(Component::elements).sum() * dtype.bytes();
-    checkRoom(total);
+    checkRoom(dir, total, freeBytes(dir));
 
     ClipVocabulary vocabulary = ClipVocabulary.ofSize(text.integer("vocab_size"));
     put("tokenizer/merges.txt", vocabulary.mergesTxt());
@@ -153,7 +153,7 @@ public final class Synth {
     try {
       Files.createDirectories(file.getParent());
     } catch (IOException e) {
-      throw new OutputException(file.getParent() + " cannot be made: " + AzulejoException.reason(e), e);
+      throw new OutputException("cannot make " + file.getParent() + ": " + AzulejoException.reason(e), e);
     }
     AtomicFile.write(file, bytes);
   }
@@ -176,15 +176,15 @@ public final class Synth {
         throw new OutputException(dir + " is not empty: name a new or an empty folder");
       }
     } catch (IOException e) {
-      throw new OutputException(dir + " cannot be written: " + AzulejoException.reason(e), e);
+      throw new OutputException("cannot write " + dir + ": " + AzulejoException.reason(e), e);
     }
   }
 
-  private void checkRoom(long needed) {
+  private static long freeBytes(Path dir) {
     try {
-      checkRoom(dir, needed, Files.getFileStore(dir).getUsableSpace());
+      return Files.getFileStore(dir).getUsableSpace();
     } catch (IOException e) {
-      throw new OutputException(dir + " cannot be written: " + AzulejoException.reason(e), e);
+      throw new OutputException("cannot write " + dir + ": " + AzulejoException.reason(e), e);
     }
   }
 

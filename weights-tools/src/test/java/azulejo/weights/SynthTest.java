@@ -132,7 +132,7 @@ class SynthTest {
         .hasMessage(dir + " is not empty: name a new or an empty folder");
     assertThat(mine).hasContent("x");
     assertThatThrownBy(() -> Synth.write("amused-256", mine, DType.F32, Synth.Progress.NONE)).isInstanceOf(OutputException.class)
-        .hasMessage(mine + " cannot be written: not a folder");
+        .hasMessage("cannot write " + mine + ": not a folder");
   }
 
   @Test

@@ -155,7 +155,7 @@ public final class Checkpoint implements AutoCloseable {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).sorted().toList();
     } catch (IOException e) {
-      throw new CheckpointException(folder + " cannot be read: " + AzulejoException.reason(e), e);
+      throw new CheckpointException("cannot read " + folder + ": " + AzulejoException.reason(e), e);
     }
   }
 

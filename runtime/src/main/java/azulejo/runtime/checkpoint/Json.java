@@ -62,7 +62,7 @@ public final class Json {
       }
       return object(file.toString(), Files.readAllBytes(file));
     } catch (IOException e) {
-      throw new CheckpointException(file + " cannot be read: " + AzulejoException.reason(e), e);
+      throw new CheckpointException("cannot read " + file + ": " + AzulejoException.reason(e), e);
     }
   }
 

@@ -133,7 +133,7 @@ public final class Safetensors implements AutoCloseable {
     try (FileChannel channel = FileChannel.open(file)) {
       return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
     } catch (IOException e) {
-      throw new CheckpointException(file + " cannot be read: " + AzulejoException.reason(e), e);
+      throw new CheckpointException("cannot read " + file + ": " + AzulejoException.reason(e), e);
     }
   }
 

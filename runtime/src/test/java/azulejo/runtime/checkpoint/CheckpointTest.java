@@ -110,7 +110,7 @@ class CheckpointTest {
       "{\"weight_map\": []}                                | has no weight_map",
       "{\"weight_map\": {}}                                | has no weight_map",
       "{\"weight_map\": {\"w\": 5}}                        | tensor \"w\" lies in 5",
-      "{\"weight_map\": {\"w\": \"no.safetensors\"}}       | no.safetensors cannot be read: no such file or folder",
+      "{\"weight_map\": {\"w\": \"no.safetensors\"}}       | no.safetensors: no such file or folder",
       "{\"weight_map\": {\"v\": \"shard.safetensors\"}}    | places tensor \"v\" in",
       "{\"weight_map\": {\"w\": \"a\", \"w\": \"b\"}}      | Duplicate Object property \"w\"",
       "{\"weight_map\":                                    | is not valid JSON"})

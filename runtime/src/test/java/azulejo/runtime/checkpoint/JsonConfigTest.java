@@ -76,7 +76,7 @@ class JsonConfigTest {
   @Test
   void refusesWhatIsNoConfig() throws Exception {
     Path none = dir.resolve("none.json");
-    assertThatThrownBy(() -> JsonConfig.read(none)).isInstanceOf(CheckpointException.class).hasMessage(none + " cannot be read: no such file or folder");
+    assertThatThrownBy(() -> JsonConfig.read(none)).isInstanceOf(CheckpointException.class).hasMessage("cannot read " + none + ": no such file or folder");
     Files.writeString(none, "[1]");
     assertThatThrownBy(() -> JsonConfig.read(none)).isInstanceOf(CheckpointException.class).hasMessage(none + " is not a JSON object");
     Files.writeString(none, "{\"a\": 1, \"a\": 2}");

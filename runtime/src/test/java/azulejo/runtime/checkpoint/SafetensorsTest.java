@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -102,12 +104,28 @@ class SafetensorsTest {
     }
   }
 
+  /** The file is sparse: it takes no room on a disk of a usual file system. */
+  @Test
+  void readsBeyondTwoGibibytes() throws IOException {
+    long bytes = (3L << 30) + 5;
+    Path path = Fixtures.write(dir.resolve("large.safetensors"),
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%d,%d]}}"
+            .formatted(bytes, bytes, bytes, bytes + 1), 0);
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[] {42, 43}), channel.size() + bytes - 1);
+    }
+    try (Safetensors file = Safetensors.open(path)) {
+      assertThat(file.tensor("a").longAt(bytes - 1)).isEqualTo(42);
+      assertThat(file.tensor("b").longAt(0)).isEqualTo(43);
+    }
+  }
+
   @Test
   void saysWhatElseAFileIs() throws IOException {
     assertThatThrownBy(() -> Safetensors.open(dir)).isInstanceOf(CheckpointException.class).hasMessage(dir + " is a folder, not a safetensors file");
     Path missing = dir.resolve("no.safetensors");
     assertThatThrownBy(() -> Safetensors.open(missing)).isInstanceOf(CheckpointException.class)
-        .hasMessage(missing + " cannot be read: no such file or folder");
+        .hasMessage("cannot read " + missing + ": no such file or folder");
     Path pointer = Files.writeString(dir.resolve("lfs.safetensors"), "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n");
     assertThatThrownBy(() -> Safetensors.open(pointer)).isInstanceOf(CheckpointException.class).hasMessageContaining("git lfs pull");
   }

@@ -65,7 +65,7 @@ class SafetensorsWriterTest {
   void aMissingFolderIsAnOutputError() {
     Path path = dir.resolve("no/x.safetensors");
     assertThatThrownBy(() -> SafetensorsWriter.write(path, Map.of(), List.of())).isInstanceOf(OutputException.class)
-        .hasMessage(path + " cannot be written: no such file or folder");
+        .hasMessage("cannot write " + path + ": no such file or folder");
   }
 
   /** /dev/full answers every write with the error of a full disk, which is thrown here in the middle of a file. */
@@ -77,7 +77,7 @@ class SafetensorsWriterTest {
     assertThatThrownBy(() -> AtomicFile.write(path, channel -> {
       channel.write(ByteBuffer.allocate(10));
       Files.write(full, new byte[1]);
-    })).isInstanceOf(OutputException.class).hasMessage(path + " cannot be written: No space left on device");
+    })).isInstanceOf(OutputException.class).hasMessage("cannot write " + path + ": No space left on device");
     assertThat(dir.toFile().list()).isEmpty();
   }
 
