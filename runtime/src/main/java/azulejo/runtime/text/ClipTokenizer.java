@@ -169,7 +169,7 @@ public final class ClipTokenizer {
     System.arraycopy(tokens, 0, out, 1, kept);
     out[kept + 1] = eos;
     Arrays.fill(out, kept + 2, length, pad);
-    return new Encoding(out, kept + 2, decode(Arrays.copyOfRange(tokens, kept, tokens.length)));
+    return new Encoding(out, kept + 2, decode(Arrays.copyOfRange(tokens, kept, tokens.length)).strip());
   }
 
   /** The text's tokens alone. */
@@ -180,9 +180,9 @@ public final class ClipTokenizer {
     };
   }
 
-  /** The text that tokens spell, without white space at its ends. */
+  /** The text that tokens spell, a space after each word. */
   public String decode(int[] tokens) {
-    return pairs.decode(Arrays.stream(tokens)).strip();
+    return pairs.decode(Arrays.stream(tokens));
   }
 
   private int[] splitAtSpecials(String text) {
