@@ -7,6 +7,8 @@ import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
+import azulejo.runtime.AtomicFile;
+import azulejo.runtime.AzulejoException;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.OptionException;
 import java.io.IOException;
@@ -191,7 +193,7 @@ final class GenerateCommand implements Runnable {
     } catch (CharacterCodingException e) {
       throw new OptionException("--prompts " + file + " is not UTF-8 text", e);
     } catch (IOException e) {
-      throw new OptionException("cannot read --prompts " + file + ": " + AtomicFile.reason(e), e);
+      throw new OptionException("cannot read --prompts " + file + ": " + AzulejoException.reason(e), e);
     }
   }
 
@@ -209,6 +211,7 @@ final class GenerateCommand implements Runnable {
 
   private Progress.FrameSink frameSink(int prompts) {
     return (step, steps, images) -> {
+      AtomicFile.createFolder(frames);
       int digits = Integer.toString(steps).length();
       Path file = frames.resolve(String.format(Locale.ROOT, "step-%0" + Math.max(2, digits) + "d.png", step));
       AtomicFile.write(file, Png.encode(Grid.of(images, Grid.columns(prompts, images.size())), Map.of()));
@@ -221,6 +224,7 @@ final class GenerateCommand implements Runnable {
       AtomicFile.write(target.name(), Png.encode(sheet, text(settings, Map.of())));
       return List.of(target.name());
     }
+    AtomicFile.createFolder(target.folder());
     List<Path> files = new ArrayList<>();
     for (int i = 0; i < images.size(); i++) {
       GeneratedImage image = images.get(i);

@@ -6,7 +6,7 @@ import sun.misc.Signal;
 
 /**
  * Ctrl-C. While something runs that can stop between two steps ({@link #stoppable}), the first one asks it to, and the second ends the process; otherwise
- * the first one ends it. Ending the process this way still deletes the temporary files of {@link AtomicFile}.
+ * the first one ends it. Ending the process this way still deletes the temporary files of {@link azulejo.runtime.AtomicFile}.
  */
 final class Interrupt {
   /** What a shell reports for a process that SIGINT ended. */

@@ -25,6 +25,7 @@ public final class Main {
    * Makes {@code fd} the standard error of this process again. The launcher starts the JVM with standard error behind a filter, because the JVM itself
    * prints a warning for each incubator module before {@code main}; from here on everything, a crash report of the JVM too, goes straight to the user.
    */
+  @SuppressWarnings("restricted")
   private static void restoreStandardError(int fd) {
     if (fd == 2) {
       return;

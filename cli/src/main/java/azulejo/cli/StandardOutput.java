@@ -1,5 +1,6 @@
 package azulejo.cli;
 
+import azulejo.runtime.AzulejoException;
 import azulejo.runtime.OutputException;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -53,7 +54,7 @@ final class StandardOutput {
   void flush() {
     writer.flush();
     if (failure != null && !"Broken pipe".equals(failure.getMessage())) {
-      throw new OutputException("cannot write to standard output: " + AtomicFile.reason(failure), failure);
+      throw new OutputException("cannot write to standard output: " + AzulejoException.reason(failure), failure);
     }
   }
 }

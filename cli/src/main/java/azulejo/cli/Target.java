@@ -1,5 +1,6 @@
 package azulejo.cli;
 
+import azulejo.runtime.AtomicFile;
 import azulejo.runtime.OptionException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +37,10 @@ record Target(Path name) {
     return name.getFileName().toString().contains(NUMBER);
   }
 
+  Path folder() {
+    return name.toAbsolutePath().getParent();
+  }
+
   /** The file of picture {@code number} of {@code count}, numbers with leading zeros so that they sort. */
   Path file(int number, int count) {
     int digits = Math.max(3, Integer.toString(count - 1).length());
@@ -46,7 +51,7 @@ record Target(Path name) {
   /** @throws azulejo.runtime.OutputException when nothing can be written there */
   void check() {
     if (separate()) {
-      AtomicFile.checkFolder(name.toAbsolutePath().getParent());
+      AtomicFile.checkFolder(folder());
     } else {
       AtomicFile.check(name);
     }
