@@ -3,16 +3,12 @@ package azulejo.runtime.checkpoint;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Shape;
-import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.SequencedSet;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -32,12 +29,11 @@ import tools.jackson.databind.JsonNode;
  *
  * <p>Source: the format's description at https://github.com/huggingface/safetensors.
  */
-public final class Safetensors implements AutoCloseable {
+public final class Safetensors implements TensorFile {
   /** The format's own limit on the header, in bytes. */
   static final long MAX_HEADER_BYTES = 100_000_000;
 
   private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final byte[] GIT_LFS = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;
   private final Arena arena;
@@ -62,7 +58,7 @@ public final class Safetensors implements AutoCloseable {
     }
   }
 
-  /** The file's path, as it was given. */
+  @Override
   public Path file() {
     return file;
   }
@@ -77,7 +73,22 @@ public final class Safetensors implements AutoCloseable {
     return tensors;
   }
 
-  /** @throws CheckpointException when the file has no such tensor */
+  @Override
+  public SequencedSet<String> names() {
+    return tensors.sequencedKeySet();
+  }
+
+  @Override
+  public DType dtype(String name) {
+    return tensor(name).dtype();
+  }
+
+  @Override
+  public Shape shape(String name) {
+    return tensor(name).shape();
+  }
+
+  @Override
   public HostTensor tensor(String name) {
     HostTensor tensor = tensors.get(name);
     if (tensor == null) {
@@ -86,17 +97,13 @@ public final class Safetensors implements AutoCloseable {
     return tensor;
   }
 
-  /** Unmaps the file; using a tensor of it afterwards is a programming error that throws. */
   @Override
   public void close() {
     arena.close();
   }
 
   private static Safetensors read(Path file, Arena arena) {
-    MemorySegment bytes = map(file, arena);
-    if (startsWith(bytes, GIT_LFS)) {
-      throw new CheckpointException(file + " is a Git LFS pointer, not the weights themselves: run `git lfs pull` in its folder");
-    }
+    MemorySegment bytes = TensorFile.map(file, "safetensors file", arena);
     if (bytes.byteSize() < 8) {
       throw new CheckpointException(file + " is too short for a safetensors file (" + bytes.byteSize() + " bytes): fetch it again");
     }
@@ -124,21 +131,6 @@ public final class Safetensors implements AutoCloseable {
       }
     }
     return new Safetensors(file, arena, metadata, slices(file, entries, bytes.asSlice(8 + headerBytes)));
-  }
-
-  private static MemorySegment map(Path file, Arena arena) {
-    if (Files.isDirectory(file)) {
-      throw new CheckpointException(file + " is a folder, not a safetensors file");
-    }
-    try (FileChannel channel = FileChannel.open(file)) {
-      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-    } catch (IOException e) {
-      throw new CheckpointException("cannot read " + file + ": " + AzulejoException.reason(e), e);
-    }
-  }
-
-  private static boolean startsWith(MemorySegment bytes, byte[] prefix) {
-    return bytes.byteSize() >= prefix.length && bytes.asSlice(0, prefix.length).mismatch(MemorySegment.ofArray(prefix)) < 0;
   }
 
   private static Map<String, String> metadata(Path file, JsonNode node) {
