@@ -4,6 +4,7 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
+import azulejo.runtime.checkpoint.pickle.TorchFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,25 +25,27 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The weights of one component (a text encoder, a transformer, ...) as Hugging Face folders hold them: one safetensors file, or several
+ * The weights of one component (a text encoder, a transformer, ...) as Hugging Face folders hold them: one safetensors or pickle file, or several
  * shards with an index that says which tensor lies in which. The files stay mapped until {@link #close}.
  *
- * <p>Source of the names: transformers' {@code utils/__init__.py} (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME), diffusers' {@code utils/constants.py},
+ * <p>Source of the names: transformers' {@code utils/__init__.py} (SAFE_WEIGHTS_NAME, WEIGHTS_NAME and their indexes), diffusers' {@code utils/constants.py},
  * and {@code _add_variant} in either.
  */
 public final class Checkpoint implements AutoCloseable {
-  private static final List<String> STEMS = List.of("model", "diffusion_pytorch_model");
+  private static final List<Form> FORMS = List.of(
+      new Form("model", "safetensors"), new Form("diffusion_pytorch_model", "safetensors"),
+      new Form("pytorch_model", "bin"), new Form("diffusion_pytorch_model", "bin"));
   private static final Pattern VARIANT = Pattern.compile(
-      "(?:model|diffusion_pytorch_model)\\.(?:(\\w+)\\.safetensors|safetensors\\.index\\.(\\w+)\\.json)");
+      "(?:model|pytorch_model|diffusion_pytorch_model)\\.(?:(\\w+)\\.(?:safetensors|bin)|(?:safetensors|bin)\\.index\\.(\\w+)\\.json)");
   private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|pt|pth|ckpt)");
   private static final Pattern INDEX = Pattern.compile(".*\\.index(\\.\\w+)?\\.json");
 
   private final Path path;
-  private final List<Safetensors> files;
-  private final SequencedMap<String, Safetensors> places;
+  private final List<TensorFile> files;
+  private final SequencedMap<String, TensorFile> places;
   private final Set<String> unused;
 
-  private Checkpoint(Path path, List<Safetensors> files, SequencedMap<String, Safetensors> places) {
+  private Checkpoint(Path path, List<TensorFile> files, SequencedMap<String, TensorFile> places) {
     this.path = path;
     this.files = files;
     this.places = places;
@@ -50,8 +53,8 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Opens a component's folder, a safetensors file, or a shard index. A folder with weights of full precision gives those; one that has
-   * a single variant only gives that variant.
+   * Opens a component's folder, a safetensors or pickle file, or a shard index. A folder with weights of full precision gives those, from safetensors
+   * where it has both; one that has a single variant only gives that variant. A pickle file gives its {@linkplain TorchFile#stateDict() state dict}.
    *
    * @throws CheckpointException when there are no weights, or they are broken
    */
@@ -70,35 +73,44 @@ public final class Checkpoint implements AutoCloseable {
     if (!Files.exists(file)) {
       throw new CheckpointException(file + " does not exist");
     }
-    if (PICKLE.matcher(name).matches()) {
-      throw pickle(file);
+    if (INDEX.matcher(name).matches()) {
+      return openShards(path, file);
     }
-    return INDEX.matcher(name).matches() ? openShards(path, file) : openFile(path, file);
+    return of(path, PICKLE.matcher(name).matches() ? TorchFile.open(file).stateDict() : Safetensors.open(file));
   }
 
-  private static Checkpoint openFile(Path path, Path file) {
-    Safetensors safetensors = Safetensors.open(file);
-    SequencedMap<String, Safetensors> places = new LinkedHashMap<>();
-    safetensors.tensors().keySet().forEach(name -> places.put(name, safetensors));
-    return new Checkpoint(path, List.of(safetensors), places);
+  /** The tensors of one file, which is this checkpoint's to close. */
+  public static Checkpoint of(TensorFile file) {
+    return of(file.file(), file);
+  }
+
+  private static Checkpoint of(Path path, TensorFile file) {
+    SequencedMap<String, TensorFile> places = new LinkedHashMap<>();
+    file.names().forEach(name -> places.put(name, file));
+    return new Checkpoint(path, List.of(file), places);
   }
 
   private static Checkpoint openShards(Path path, Path index) {
-    Map<String, Safetensors> shards = new LinkedHashMap<>();
-    SequencedMap<String, Safetensors> places = new LinkedHashMap<>();
+    Map<String, TensorFile> shards = new LinkedHashMap<>();
+    SequencedMap<String, TensorFile> places = new LinkedHashMap<>();
     try {
       for (Map.Entry<String, JsonNode> entry : weightMap(index)) {
-        Safetensors shard = shards.computeIfAbsent(shardName(index, entry), name -> Safetensors.open(index.resolveSibling(name)));
-        if (!shard.tensors().containsKey(entry.getKey())) {
+        TensorFile shard = shards.computeIfAbsent(shardName(index, entry), name -> openShard(index.resolveSibling(name)));
+        if (!shard.names().contains(entry.getKey())) {
           throw new CheckpointException(index + " places tensor \"" + entry.getKey() + "\" in " + shard.file() + ", which does not have it");
         }
         places.put(entry.getKey(), shard);
       }
     } catch (RuntimeException e) {
-      shards.values().forEach(Safetensors::close);
+      shards.values().forEach(TensorFile::close);
       throw e;
     }
     return new Checkpoint(path, List.copyOf(shards.values()), places);
+  }
+
+  /** A shard's names are those of the index, so nothing is unwrapped. */
+  private static TensorFile openShard(Path file) {
+    return PICKLE.matcher(file.getFileName().toString()).matches() ? TorchFile.open(file) : Safetensors.open(file);
   }
 
   private static Set<Map.Entry<String, JsonNode>> weightMap(Path index) {
@@ -112,19 +124,15 @@ public final class Checkpoint implements AutoCloseable {
   /** A shard lies beside its index, so its name must be a plain one: an index must not reach outside its folder. */
   private static String shardName(Path index, Map.Entry<String, JsonNode> entry) {
     String name = entry.getValue().isString() ? entry.getValue().stringValue() : "";
-    if (!name.matches("[^/\\\\:\\p{Cntrl}]+\\.safetensors")) {
+    if (!name.matches("[^/\\\\:\\p{Cntrl}]+\\.(safetensors|bin)")) {
       throw new CheckpointException(index + ": tensor \"" + entry.getKey() + "\" lies in " + Json.kind(entry.getValue())
-          + ", which is not the plain name of a .safetensors file in the same folder");
+          + ", which is not the plain name of a .safetensors or .bin file in the same folder");
     }
     return name;
   }
 
   private static Path find(Path folder, Optional<String> variant) {
-    List<String> wanted = STEMS.stream()
-        .flatMap(stem -> variant
-            .map(v -> Stream.of(stem + "." + v + ".safetensors", stem + ".safetensors.index." + v + ".json"))
-            .orElse(Stream.of(stem + ".safetensors", stem + ".safetensors.index.json")))
-        .toList();
+    List<String> wanted = FORMS.stream().flatMap(form -> Stream.of(form.file(variant), form.index(variant))).toList();
     for (String name : wanted) {
       if (Files.exists(folder.resolve(name))) {
         return folder.resolve(name);
@@ -140,15 +148,18 @@ public final class Checkpoint implements AutoCloseable {
       throw new CheckpointException(folder + " has its weights in the variants " + variants + " only"
           + variant.map(v -> ", not in " + v).orElse(": name one of them"));
     }
-    Optional<String> pickle = present.stream().filter(name -> PICKLE.matcher(name).matches()).findFirst();
-    if (pickle.isPresent()) {
-      throw pickle(folder.resolve(pickle.get()));
-    }
     throw new CheckpointException(folder + " holds no weights: none of " + String.join(", ", wanted) + " is there");
   }
 
-  private static CheckpointException pickle(Path file) {
-    return new CheckpointException(file + " is a pickle file, which this version does not read yet: use the model's safetensors files");
+  /** How a library names the weights of a component. */
+  private record Form(String stem, String suffix) {
+    String file(Optional<String> variant) {
+      return stem + variant.map(v -> "." + v).orElse("") + "." + suffix;
+    }
+
+    String index(Optional<String> variant) {
+      return stem + "." + suffix + ".index" + variant.map(v -> "." + v).orElse("") + ".json";
+    }
   }
 
   private static List<String> names(Path folder) {
@@ -192,13 +203,13 @@ public final class Checkpoint implements AutoCloseable {
 
   /** The number of float elements: integer tensors are tables, not parameters. */
   public long parameters() {
-    return places.entrySet().stream().map(place -> place.getValue().tensor(place.getKey()))
-        .filter(tensor -> tensor.dtype().isFloat()).mapToLong(tensor -> tensor.shape().elements()).sum();
+    return places.entrySet().stream().filter(place -> place.getValue().dtype(place.getKey()).isFloat())
+        .mapToLong(place -> place.getValue().shape(place.getKey()).elements()).sum();
   }
 
   /** The file that a tensor lies in. */
-  Safetensors place(String name) {
-    Safetensors place = places.get(name);
+  TensorFile place(String name) {
+    TensorFile place = places.get(name);
     if (place == null) {
       throw new CheckpointException((files.size() == 1 ? files.getFirst().file() : path) + " has no tensor \"" + name + "\"");
     }
@@ -208,6 +219,6 @@ public final class Checkpoint implements AutoCloseable {
   /** Unmaps the files. To be closed after the last op of a backend that holds their weights. */
   @Override
   public void close() {
-    files.forEach(Safetensors::close);
+    files.forEach(TensorFile::close);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.runtime.CheckpointException;
+import azulejo.runtime.checkpoint.pickle.TorchFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,12 +97,12 @@ class CheckpointTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"/etc/x.safetensors", "../x.safetensors", "..\\\\..\\\\x.safetensors", "sub/x.safetensors", "http://127.0.0.1/x.safetensors",
-      "C:x.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "", ".."})
+      "C:x.safetensors", "../x.bin", "model.safetensors.index.json", "model.pt", "", ".."})
   void anIndexReachesNothingOutsideItsFolder(String shard) throws IOException {
     Path index = Files.writeString(dir.resolve("model.safetensors.index.json"), "{\"weight_map\": {\"w\": \"" + shard + "\"}}");
     assertThatThrownBy(() -> Checkpoint.open(dir)).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith(index + ": tensor \"w\" lies in the text ")
-        .hasMessageEndingWith("which is not the plain name of a .safetensors file in the same folder");
+        .hasMessageEndingWith("which is not the plain name of a .safetensors or .bin file in the same folder");
   }
 
   @ParameterizedTest
@@ -124,13 +125,61 @@ class CheckpointTest {
   void saysWhatItLookedFor() throws IOException {
     assertThatThrownBy(() -> Checkpoint.open(dir)).isInstanceOf(CheckpointException.class)
         .hasMessage(dir + " holds no weights: none of model.safetensors, model.safetensors.index.json, diffusion_pytorch_model.safetensors,"
-            + " diffusion_pytorch_model.safetensors.index.json is there");
+            + " diffusion_pytorch_model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, diffusion_pytorch_model.bin,"
+            + " diffusion_pytorch_model.bin.index.json is there");
     Path none = dir.resolve("none");
     assertThatThrownBy(() -> Checkpoint.open(none)).isInstanceOf(CheckpointException.class).hasMessage(none + " does not exist");
-    Path pickle = Files.writeString(dir.resolve("pytorch_model.bin"), "x");
-    for (Path path : new Path[] {dir, pickle}) {
-      assertThatThrownBy(() -> Checkpoint.open(path)).isInstanceOf(CheckpointException.class)
-          .hasMessage(pickle + " is a pickle file, which this version does not read yet: use the model's safetensors files");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"pytorch_model.bin", "diffusion_pytorch_model.bin", "pytorch_model.fp16.bin"})
+  void findsThePickleOfAFolder(String name) throws IOException {
+    Path file = Files.copy(Fixtures.path("pickle/good/t213_zip_tied.bin"), dir.resolve(name));
+    for (Path path : new Path[] {dir, file}) {
+      try (Checkpoint checkpoint = Checkpoint.open(path)) {
+        assertThat(checkpoint.names()).containsExactly("shared.weight", "encoder.embed_tokens.weight", "lm_head.weight", "part.weight");
+      }
     }
+  }
+
+  @Test
+  void prefersSafetensorsToAPickle() throws IOException {
+    Fixtures.one(dir.resolve("model.safetensors"), "w");
+    Files.copy(Fixtures.path("pickle/good/t213_zip_tied.bin"), dir.resolve("pytorch_model.bin"));
+    try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+      assertThat(checkpoint.names()).containsExactly("w");
+    }
+  }
+
+  /** LlamaGen's files hold {"model": state dict, "args": ..., "steps": ...}. */
+  @Test
+  void takesAPickledStateDictOutOfItsWrapper() {
+    try (Checkpoint checkpoint = Checkpoint.open(Fixtures.path("pickle/good/t213_zip_wrap_model.pt"))) {
+      assertThat(checkpoint.names()).containsExactly("layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias");
+    }
+    TorchFile both = TorchFile.open(Fixtures.path("pickle/good/t213_zip_wrap_model_and_ema.pt"));
+    try (Checkpoint checkpoint = Checkpoint.of(both.stateDict("ema"))) {
+      assertThat(checkpoint.names()).containsExactly("layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias");
+    }
+  }
+
+  /** Shapes, types and digests are those of good.json, which PyTorch made. */
+  @Test
+  void joinsPickledShards() throws Exception {
+    JsonNode expected = Json.object(Fixtures.path("pickle/good.json")).get("objects").get("sharded-bin");
+    try (Checkpoint checkpoint = Checkpoint.open(Fixtures.path("pickle/good/sharded-bin"))) {
+      assertThat(checkpoint.parameters()).isEqualTo(3 * (24 + 24 + 4) + 36); // as above: it is the same model
+      assertThat(checkpoint.names()).hasSize(expected.size());
+      for (JsonNode tensor : expected) {
+        SafetensorsTest.assertTensor(checkpoint.tensor(tensor.get("path").stringValue()), tensor);
+      }
+    }
+  }
+
+  @Test
+  void refusesAHostilePickleInAFolder() throws IOException {
+    Path file = Files.copy(Fixtures.path("pickle/hostile/exec_os_system.pt"), dir.resolve("pytorch_model.bin"));
+    assertThatThrownBy(() -> Checkpoint.open(dir)).isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith(file + ": its data.pkl names \"os.system\", which no tensor needs");
   }
 }
