@@ -32,7 +32,7 @@ final class Goldens implements AutoCloseable {
         files.put(path.getFileName().toString(), Safetensors.open(path));
       }
     } catch (IOException e) {
-      throw new CheckpointException(folder + " cannot be read: " + AzulejoException.reason(e), e);
+      throw new CheckpointException("cannot read " + folder + ": " + AzulejoException.reason(e), e);
     } catch (RuntimeException e) {
       close();
       throw e;

@@ -62,7 +62,7 @@ final class BytePairs {
     try {
       lines = Files.readString(file).strip().lines().skip(1).limit(MAX_MERGES).toList();
     } catch (IOException e) {
-      throw new CheckpointException(file + " cannot be read as UTF-8 text: " + AzulejoException.reason(e), e);
+      throw new CheckpointException("cannot read " + file + " as UTF-8 text: " + AzulejoException.reason(e), e);
     }
     Map<Long, Long> merges = new HashMap<>();
     for (int rank = 0; rank < lines.size(); rank++) {
