@@ -61,7 +61,7 @@ class ConformanceTest {
           compare(what + ", output " + o, c, expected.get(o), actual.get(o));
         }
       } catch (RuntimeException | AssertionError e) {
-        throw new AssertionError(what + ": " + e.getMessage(), e);
+        throw new AssertionError(what + ": " + e, e);
       }
     }
   }

@@ -27,6 +27,7 @@ final class OpCases {
   record Case(String op, String arguments, double absolute, double relative, Op body) {}
 
   private static final int[] SIZES = {1, 3, 4, 6, 8, 13, 17, 33, 64, 65, 129, 257};
+  private static final float EPS = 1e-5f;
   private static final DType[] WEIGHT_TYPES = {DType.F32, DType.F16, DType.BF16};
   private static final Activation[] ACTIVATIONS = Activation.values();
 
@@ -46,6 +47,33 @@ final class OpCases {
     all.masks();
     all.draws();
     return all.cases;
+  }
+
+  /** A few of {@link #all}'s kind for each kernel that computes: whole vectors, tails and several tasks, yet small. */
+  static List<Case> computing() {
+    OpCases some = new OpCases();
+    some.within("activate", "C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.SILU, r.output(DType.F32, 33, 65)));
+    some.within("gate", "F=65", 0, r -> r.backend.gate(r.floats(33, 130), Activation.GELU, r.output(DType.F32, 33, 65)));
+    some.within("modulate", "C=65", 0, r -> r.backend.modulate(r.floats(2, 33, 65), r.floats(2, 130), r.output(DType.F32, 2, 33, 65)));
+    some.linear(1, 129, 65, DType.F32, 1);
+    some.linear(65, 129, 65, DType.F32, 6);
+    some.linear(33, 65, 129, DType.F16, 11);
+    some.linear(33, 65, 129, DType.BF16, 15);
+    some.attention(2, 33, 65, 2, 17, 1, 0);
+    some.attention(2, 33, 65, 2, 17, 1, 1);
+    some.norm(Norm.LAYER, 129, 7, 0);
+    some.norm(Norm.RMS, 129, 7, 0);
+    some.groupNorm(2, 9, 7, 4, 17, 5, 0);
+    some.within("globalResponseNorm", "C=129", 0, r ->
+        r.backend.globalResponseNorm(r.floats(2, 33, 129), r.floats(129), r.floats(129), r.output(DType.F32, 2, 33, 129)));
+    some.convolution(9, 7, 17, 33, 3, 3, 1, Padding.same(1), DType.F32, 3);
+    some.convolution(9, 7, 17, 33, 1, 1, 1, Padding.NONE, DType.F16, 0);
+    some.convolution(9, 8, 17, 33, 3, 3, 2, new Padding(0, 0, 1, 1), DType.F32, 1);
+    some.depthwise(9, 7, 65, 3, true);
+    some.draw(2, 17, 257, 2, 8, true);
+    some.draw(2, 17, 257, 1, 8, false);
+    some.remask(65, 20, 1.5f);
+    return some.cases;
   }
 
   private static double roundings(int n, double magnitude) {
@@ -204,15 +232,22 @@ final class OpCases {
     });
   }
 
-  /** {@code mean} away from zero costs digits of the input itself, but no more: moments in one pass lose twice as many. */
+  /**
+   * The largest number that a norm rounds: of values around {@code mean} that spread by 1/2 or so; a single value has no spread but the root of eps.
+   * Moments in one pass would lose twice as many digits to the mean.
+   */
+  private static double magnitude(int count, float mean) {
+    return count == 1 ? (1 + mean) / Math.sqrt(EPS) : 8 + 4 * mean;
+  }
+
   private void norm(Norm norm, int c, int variant, float mean) {
     boolean weight = (variant & 1) != 0;
     boolean bias = (variant & 2) != 0;
     boolean scaleShift = (variant & 4) != 0;
     String arguments = norm + " C=" + c + (weight ? " weight" : "") + (bias ? " bias" : "") + (scaleShift ? " scaleShift" : "") + " mean=" + mean;
-    within("norm", arguments, roundings(c, 8 + 4 * mean), r -> {
+    within("norm", arguments, roundings(c, magnitude(c, mean)), r -> {
       Tensor x = r.floats(around(mean, r.uniform(2L * 3 * c, 1)), 2, 3, c);
-      r.backend.norm(norm, x, weight ? r.floats(c) : null, bias ? r.floats(c) : null, 1e-5f, scaleShift ? r.floats(2, 2L * c) : null,
+      r.backend.norm(norm, x, weight ? r.floats(c) : null, bias ? r.floats(c) : null, EPS, scaleShift ? r.floats(2, 2L * c) : null,
           r.outputOver(x));
     });
   }
@@ -223,9 +258,9 @@ final class OpCases {
     Activation activation = ACTIVATIONS[variant % ACTIVATIONS.length];
     String arguments = "B=" + batch + " H=" + height + " W=" + width + " groups=" + groups + " of " + size + " " + activation + " mean=" + mean;
     long c = (long) groups * size;
-    within("groupNorm", arguments, roundings(height * width * size, 8 + 4 * mean), r -> {
+    within("groupNorm", arguments, roundings(height * width * size, magnitude(height * width * size, mean)), r -> {
       Tensor x = r.floats(around(mean, r.uniform(batch * height * width * c, 1)), batch, height, width, c);
-      r.backend.groupNorm(x, groups, weight ? r.floats(c) : null, bias ? r.floats(c) : null, 1e-5f, activation, r.outputOver(x));
+      r.backend.groupNorm(x, groups, weight ? r.floats(c) : null, bias ? r.floats(c) : null, EPS, activation, r.outputOver(x));
     });
   }
 
@@ -254,14 +289,16 @@ final class OpCases {
 
     for (int c : SIZES) {
       for (int k : new int[] {1, 3, 5}) {
-        boolean bias = c % 2 == 0;
-        int h = 1 + c % 5;
-        int w = 2 + c % 7;
-        within("depthwiseConv2d", "H=" + h + " W=" + w + " C=" + c + " KH=" + k + (bias ? " bias" : ""), roundings(k * 3, k), r ->
-            r.backend.depthwiseConv2d(r.floats(2, h, w, c), r.backend.weight(r.host(DType.F32, c, 1, k, 3)), bias ? r.floats(c) : null,
-                r.output(DType.F32, 2, h, w, c)));
+        depthwise(1 + c % 5, 2 + c % 7, c, k, c % 2 == 0);
       }
     }
+  }
+
+  private void depthwise(int height, int width, int c, int kh, boolean bias) {
+    String arguments = "H=" + height + " W=" + width + " C=" + c + " K=" + kh + "x3" + (bias ? " bias" : "");
+    within("depthwiseConv2d", arguments, roundings(kh * 3, kh), r ->
+        r.backend.depthwiseConv2d(r.floats(2, height, width, c), r.backend.weight(r.host(DType.F32, c, 1, kh, 3)), bias ? r.floats(c) : null,
+            r.output(DType.F32, 2, height, width, c)));
   }
 
   private void convolution(int height, int width, int inputs, int outputs, int kh, int kw, int stride, Padding padding, DType dtype, int variant) {

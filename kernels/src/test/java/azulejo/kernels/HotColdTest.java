@@ -1,0 +1,86 @@
+package azulejo.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import azulejo.kernels.OpRun.Layout;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Results are bit-identical whether the interpreter, the first or the last compiler runs a kernel, on one thread or several: a sampled token must
+ * not depend on how warm the JVM is. Each JVM started here prints a line for each kernel; one interprets it once on one thread, the other calls it
+ * until it has been compiled, checking each call against its first, on three.
+ */
+class HotColdTest {
+  private static final String INTERPRET = "interpret";
+  private static final String COMPILE = "compile";
+
+  @ParameterizedTest
+  @ValueSource(ints = {128, 256, 512})
+  void compiledAndInterpretedKernelsGiveTheSameBits(int bits) throws Exception {
+    // -Xbatch: a call waits for the compiler, so 200 of them reach the last one however busy the machine is
+    Process hot = start(bits, COMPILE, "-XX:ActiveProcessorCount=3", "-Xbatch");
+    Process cold = start(bits, INTERPRET, "-XX:ActiveProcessorCount=1", "-Xint");
+    assertThat(lines(hot)).isEqualTo(lines(cold)).hasSizeGreaterThanOrEqualTo(ConformanceTest.backends().size() * OpCases.computing().size());
+  }
+
+  private static Process start(int bits, String mode, String... flags) throws IOException {
+    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--add-modules",
+        "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Dazulejo.vector.bits=" + bits, "-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(flags));
+    command.addAll(List.of(HotColdTest.class.getName(), mode));
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  }
+
+  private static Map<String, String> lines(Process process) throws Exception {
+    Map<String, String> hashes = new TreeMap<>();
+    for (String line : new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+      String[] parts = line.split("\t");
+      hashes.put(parts[0], parts[1]);
+    }
+    assertThat(process.waitFor()).as("exit status").isZero();
+    return hashes;
+  }
+
+  /** The JVM that is started. */
+  public static void main(String[] args) {
+    boolean compile = args[0].equals(COMPILE);
+    for (Supplier<Backend> factory : ConformanceTest.backends()) {
+      for (OpCases.Case c : OpCases.computing()) {
+        try (Backend backend = factory.get()) {
+          List<HostTensor> first = OpRun.outputs(backend, Layout.DENSE, c.body());
+          for (int call = 1; compile && call <= 200; call++) {
+            requireSame(c, call, first, OpRun.outputs(backend, Layout.DENSE, c.body()));
+          }
+          System.out.println(backend.name() + " " + c.op() + " " + c.arguments() + "\t" + hash(first));
+        }
+      }
+    }
+  }
+
+  private static void requireSame(OpCases.Case c, int call, List<HostTensor> first, List<HostTensor> now) {
+    for (int i = 0; i < first.size(); i++) {
+      if (first.get(i).data().mismatch(now.get(i).data()) != -1) {
+        throw new AssertionError(c.op() + " " + c.arguments() + ": call " + call + " differs from the first");
+      }
+    }
+  }
+
+  private static String hash(List<HostTensor> outputs) {
+    long hash = 0;
+    for (HostTensor t : outputs) {
+      for (long i = 0; i < t.shape().elements(); i++) {
+        hash = hash * 0x9E3779B97F4A7C15L + (t.dtype().isFloat() ? Float.floatToRawIntBits(t.floatAt(i)) : t.longAt(i));
+      }
+    }
+    return Long.toHexString(hash);
+  }
+}
