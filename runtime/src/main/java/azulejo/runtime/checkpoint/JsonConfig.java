@@ -17,16 +17,19 @@ import tools.jackson.databind.JsonNode;
  */
 public final class JsonConfig {
   private final Path file;
+  /** What precedes a field's name in a message: where the object lies in the file. */
+  private final String prefix;
   private final JsonNode root;
 
-  private JsonConfig(Path file, JsonNode root) {
+  private JsonConfig(Path file, String prefix, JsonNode root) {
     this.file = file;
+    this.prefix = prefix;
     this.root = root;
   }
 
   /** @throws CheckpointException when the file is missing or is not a JSON object */
   public static JsonConfig read(Path file) {
-    return new JsonConfig(file, Json.object(file));
+    return new JsonConfig(file, "", Json.object(file));
   }
 
   public Path file() {
@@ -82,9 +85,14 @@ public final class JsonConfig {
     return required(name, TEXT.list());
   }
 
+  /** The fields of an object within this one, such as the {@code text_config} of a CLIP model. */
+  public JsonConfig section(String name) {
+    return new JsonConfig(file, prefix + name + ".", required(name, SECTION));
+  }
+
   /** An error about a field whose value has the right type but cannot be used: "FILE: field "NAME" PROBLEM". */
   public CheckpointException fault(String name, String problem) {
-    return new CheckpointException(file + ": field \"" + name + "\" " + problem);
+    return new CheckpointException(file + ": field \"" + prefix + name + "\" " + problem);
   }
 
   private record Type<T>(String name, Predicate<JsonNode> fits, Function<JsonNode, T> value) {
@@ -102,6 +110,7 @@ public final class JsonConfig {
   private static final Type<Integer> INTEGER = new Type<>("a 32-bit integer", n -> n.isIntegralNumber() && n.canConvertToInt(), JsonNode::intValue);
   private static final Type<Double> REAL = new Type<>("a finite number", n -> n.isNumber() && Double.isFinite(n.doubleValue()), JsonNode::doubleValue);
   private static final Type<Boolean> FLAG = new Type<>("true or false", JsonNode::isBoolean, JsonNode::booleanValue);
+  private static final Type<JsonNode> SECTION = new Type<>("an object", JsonNode::isObject, node -> node);
   private static final Type<String> TEXT = new Type<>("a text", JsonNode::isString, JsonNode::stringValue);
 
   private <T> T required(String name, Type<T> type) {

@@ -23,7 +23,8 @@ class JsonConfigTest {
   void write() throws Exception {
     file = Files.writeString(dir.resolve("config.json"), """
         {"hidden_size": 40, "layer_norm_eps": 1e-06, "use_bias": false, "act_fn": "silu", "blocks": [8, 16],
-         "vq_embed_dim": null, "vqvae": ["diffusers", "VQModel"], "large": 3000000000, "huge": 1e400}
+         "vq_embed_dim": null, "vqvae": ["diffusers", "VQModel"], "large": 3000000000, "huge": 1e400,
+         "text_config": {"hidden_act": "gelu"}}
         """);
     config = JsonConfig.read(file);
   }
@@ -50,6 +51,16 @@ class JsonConfigTest {
     assertThat(config.text("none", "x")).isEqualTo("x");
     assertThatThrownBy(() -> config.integer("vq_embed_dim")).isInstanceOf(CheckpointException.class)
         .hasMessage(file + ": field \"vq_embed_dim\" is missing; a 32-bit integer is expected");
+  }
+
+  @Test
+  void readsAnObjectWithinTheObject() {
+    JsonConfig text = config.section("text_config");
+    assertThat(text.text("hidden_act")).isEqualTo("gelu");
+    assertThatThrownBy(() -> text.integer("hidden_size")).isInstanceOf(CheckpointException.class)
+        .hasMessage(file + ": field \"text_config.hidden_size\" is missing; a 32-bit integer is expected");
+    assertThatThrownBy(() -> config.section("act_fn")).isInstanceOf(CheckpointException.class)
+        .hasMessage(file + ": field \"act_fn\" is the text \"silu\", but an object is expected");
   }
 
   @ParameterizedTest
