@@ -1,0 +1,61 @@
+package azulejo.runtime.walk;
+
+import azulejo.kernels.Backend;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Stream;
+import azulejo.kernels.Tensor;
+import azulejo.runtime.random.TorchGenerator;
+
+/** The random numbers of a walk, asked for step by step: a step's draw first, then its path where it has one. */
+public interface WalkNoise {
+  /** For the tokens of {@code step}, in the innermost scope of the backend. */
+  Noise draw(int step);
+
+  /** For the choice of positions after {@code step}. */
+  Noise path(int step);
+
+  /**
+   * Philox: each stream has its own keys, so that one of them can be frozen while the other varies.
+   *
+   * @param drawKeys I64 [B, 2]: (seed, image) for each image
+   * @param pathKeys I64 [B, 2]
+   */
+  static WalkNoise philox(Tensor drawKeys, Tensor pathKeys) {
+    Noise draw = new Noise.Counter(drawKeys, Stream.DRAW);
+    Noise path = new Noise.Counter(pathKeys, Stream.PATH);
+    return new WalkNoise() {
+      @Override
+      public Noise draw(int step) {
+        return draw;
+      }
+
+      @Override
+      public Noise path(int step) {
+        return path;
+      }
+    };
+  }
+
+  /**
+   * What the official pipeline takes from {@code generator}: for each step an Exp(1) variate for every cell and code of the batch, the settled cells
+   * too, in row-major order, and then a uniform one for every cell.
+   */
+  static WalkNoise torch(Backend backend, TorchGenerator generator, int batch, int cells, int codes) {
+    return new WalkNoise() {
+      @Override
+      public Noise draw(int step) {
+        float[] values = new float[Math.multiplyExact(Math.multiplyExact(batch, cells), codes)];
+        generator.exponential(values);
+        return new Noise.Given(backend.tensor(HostTensor.of("exponential", values, batch, cells, codes)));
+      }
+
+      @Override
+      public Noise path(int step) {
+        float[] values = new float[batch * cells];
+        generator.rand(values);
+        return new Noise.Given(backend.tensor(HostTensor.of("uniform", values, batch, cells)));
+      }
+    };
+  }
+}
