@@ -1,0 +1,188 @@
+package azulejo.models.clip;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.AttentionMask;
+import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Norm;
+import azulejo.kernels.Tensor;
+import azulejo.models.layers.Linear;
+import azulejo.runtime.Tap;
+import azulejo.runtime.checkpoint.JsonConfig;
+import azulejo.runtime.checkpoint.Weights;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * CLIP's text encoder: a causal pre-norm transformer over byte-pair tokens.
+ *
+ * <p>Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (ICML 2021), section 2.4. Follows transformers'
+ * {@code models/clip/modeling_clip.py} (CLIPTextModel, CLIPTextModelWithProjection, and the text half of CLIPModel) without an attention mask, as the image
+ * pipelines call it: padding comes after the end token, where a causal model cannot see it from the pooled position.
+ */
+public final class ClipTextEncoder {
+  /** An end token id that openai/clip-* configurations carry although their tokenizers end with the highest id: it asks for the old pooling rule. */
+  private static final int LEGACY_EOS_TOKEN_ID = 2;
+
+  /**
+   * The fields of {@code config.json}, or of its {@code text_config}, that shape the model.
+   *
+   * @param projectionDim width of {@link Output#embeds}
+   */
+  public record Config(int vocabSize, int hiddenSize, int intermediateSize, int numHiddenLayers, int numAttentionHeads, int maxPositionEmbeddings,
+      int projectionDim, Activation hiddenAct, float layerNormEps, int eosTokenId) {
+    /** Of a text model's own configuration, or of a whole CLIP model's. */
+    public static Config of(JsonConfig root) {
+      JsonConfig json = root.has("text_config") ? root.section("text_config") : root;
+      Activation activation = switch (json.text("hidden_act", "quick_gelu")) {
+        case "quick_gelu" -> Activation.QUICK_GELU;
+        case "gelu" -> Activation.GELU;
+        default -> throw json.fault("hidden_act", "is \"" + json.text("hidden_act") + "\", but only quick_gelu and gelu are known");
+      };
+      int hidden = json.integer("hidden_size", 512);
+      int heads = json.integer("num_attention_heads", 8);
+      if (heads < 1 || hidden % heads != 0) {
+        throw json.fault("num_attention_heads", "is " + heads + ", which does not divide hidden_size " + hidden);
+      }
+      int layers = json.integer("num_hidden_layers", 12);
+      if (layers < 1) {
+        throw json.fault("num_hidden_layers", "is " + layers + ", but at least 1 is needed");
+      }
+      return new Config(json.integer("vocab_size", 49408), hidden, json.integer("intermediate_size", 2048), layers, heads,
+          json.integer("max_position_embeddings", 77), root.integer("projection_dim", 512), activation, (float) json.real("layer_norm_eps", 1e-5),
+          json.integer("eos_token_id", 49407));
+    }
+  }
+
+  /**
+   * @param lastHidden [B, T, C] after the final norm
+   * @param penultimate [B, T, C] {@code hidden_states[-2]}: what the last layer got, without the final norm
+   * @param pooled [B, C] of lastHidden at the end token
+   * @param embeds [B, projectionDim] projected, not normalised; null where the checkpoint has no projection
+   */
+  public record Output(Tensor lastHidden, Tensor penultimate, Tensor pooled, Tensor embeds) {}
+
+  private final Config config;
+  private final Backend b;
+  private final Tensor tokenEmbedding;
+  private final Tensor positionEmbedding;
+  private final List<Layer> layers;
+  private final Tensor finalNormWeight;
+  private final Tensor finalNormBias;
+  private final Linear textProjection;
+
+  public ClipTextEncoder(Config config, Weights weights) {
+    this.config = config;
+    this.b = weights.backend();
+    int width = config.hiddenSize;
+    Weights text = weights.at("text_model");
+    Weights embeddings = text.at("embeddings");
+    tokenEmbedding = embeddings.tensor("token_embedding.weight", config.vocabSize, width);
+    positionEmbedding = embeddings.tensor("position_embedding.weight", config.maxPositionEmbeddings, width);
+    layers = IntStream.range(0, config.numHiddenLayers).mapToObj(i -> new Layer(text.at("encoder.layers").at(i))).toList();
+    finalNormWeight = text.tensor("final_layer_norm.weight", width);
+    finalNormBias = text.tensor("final_layer_norm.bias", width);
+    textProjection = weights.has("text_projection.weight") ? Linear.load(weights, "text_projection", config.projectionDim, width, false) : null;
+  }
+
+  public Config config() {
+    return config;
+  }
+
+  /** The outputs belong to the caller's scope; ids [B][T] with T at most {@code maxPositionEmbeddings}. The tap sees {@code hidden_states.0}. */
+  public Output encode(int[][] ids, Tap tap) {
+    int batch = ids.length;
+    int length = ids[0].length;
+    int width = config.hiddenSize;
+    Tensor x = b.alloc(DType.F32, batch, length, width);
+    Tensor penultimate = b.alloc(DType.F32, batch, length, width);
+    Tensor pooled = b.alloc(DType.F32, batch, width);
+    Tensor embeds = textProjection == null ? null : b.alloc(DType.F32, batch, config.projectionDim);
+    try (Backend.Scope _ = b.scope()) {
+      int[] flat = IntStream.range(0, batch * length).map(i -> ids[i / length][i % length]).toArray();
+      b.gather(tokenEmbedding, b.tensor(HostTensor.of("input_ids", flat, batch, length)), x);
+      b.add(x, positionEmbedding.slice(0, 0, length), x);
+      tap.accept("hidden_states.0", x);
+
+      for (Layer layer : layers.subList(0, layers.size() - 1)) {
+        layer.forward(x);
+      }
+      b.copy(x, penultimate);
+      layers.getLast().forward(x);
+      b.norm(Norm.LAYER, x, finalNormWeight, finalNormBias, config.layerNormEps, null, x);
+
+      int[] ends = IntStream.range(0, batch).map(i -> i * length + poolPosition(ids[i])).toArray();
+      b.gather(x.reshape(batch * length, width), b.tensor(HostTensor.of("pool_position", ends, batch)), pooled);
+      if (textProjection != null) {
+        textProjection.apply(b, pooled, embeds);
+      }
+    }
+    return new Output(x, penultimate, pooled, embeds);
+  }
+
+  /** Where {@link Output#pooled} is taken from: the first end token, or by the old rule the first of the highest ids. */
+  public int poolPosition(int[] ids) {
+    int best = 0;
+    for (int t = 0; t < ids.length; t++) {
+      if (config.eosTokenId != LEGACY_EOS_TOKEN_ID && ids[t] == config.eosTokenId) {
+        return t;
+      }
+      if (config.eosTokenId == LEGACY_EOS_TOKEN_ID && ids[t] > ids[best]) {
+        best = t;
+      }
+    }
+    return best;
+  }
+
+  private final class Layer {
+    private final Tensor norm1Weight;
+    private final Tensor norm1Bias;
+    private final Linear q;
+    private final Linear k;
+    private final Linear v;
+    private final Linear out;
+    private final Tensor norm2Weight;
+    private final Tensor norm2Bias;
+    private final Linear fc1;
+    private final Linear fc2;
+
+    Layer(Weights w) {
+      int width = config.hiddenSize;
+      norm1Weight = w.tensor("layer_norm1.weight", width);
+      norm1Bias = w.tensor("layer_norm1.bias", width);
+      q = Linear.load(w, "self_attn.q_proj", width, width, true);
+      k = Linear.load(w, "self_attn.k_proj", width, width, true);
+      v = Linear.load(w, "self_attn.v_proj", width, width, true);
+      out = Linear.load(w, "self_attn.out_proj", width, width, true);
+      norm2Weight = w.tensor("layer_norm2.weight", width);
+      norm2Bias = w.tensor("layer_norm2.bias", width);
+      fc1 = Linear.load(w, "mlp.fc1", config.intermediateSize, width, true);
+      fc2 = Linear.load(w, "mlp.fc2", width, config.intermediateSize, true);
+    }
+
+    /** x [B, T, C], in place. */
+    void forward(Tensor x) {
+      int width = config.hiddenSize;
+      long[] shape = x.shape().toArray();
+      try (Backend.Scope _ = b.scope()) {
+        Tensor y = b.alloc(DType.F32, shape);
+        Tensor queries = b.alloc(DType.F32, shape);
+        Tensor keys = b.alloc(DType.F32, shape);
+        Tensor values = b.alloc(DType.F32, shape);
+        b.norm(Norm.LAYER, x, norm1Weight, norm1Bias, config.layerNormEps, null, y);
+        q.apply(b, y, queries);
+        k.apply(b, y, keys);
+        v.apply(b, y, values);
+        float scale = (float) (1 / Math.sqrt(width / config.numAttentionHeads));
+        b.attention(queries, keys, values, config.numAttentionHeads, scale, AttentionMask.CAUSAL, y);
+        out.addTo(b, y, x, Tap.NONE, "self_attn");
+
+        Tensor inner = b.alloc(DType.F32, shape[0], shape[1], config.intermediateSize);
+        b.norm(Norm.LAYER, x, norm2Weight, norm2Bias, config.layerNormEps, null, y);
+        fc1.apply(b, y, config.hiddenAct, inner);
+        fc2.addTo(b, inner, x, Tap.NONE, "mlp");
+      }
+    }
+  }
+}
