@@ -14,11 +14,16 @@ public interface GenerationListener {
 
   default void finished(Stage stage, long nanos) {}
 
+  /** Something the user should know although the generation goes on: a sentence. */
+  default void warning(String message) {}
+
   /**
    * A step of the walk is done.
    *
    * @param step from 1
-   * @param frames decodes the grid as it stands, one picture an image; masked cells are painted mid-grey. Costs a decoder run when called.
+   * @param steps of the whole request: a request that is too large for one batch takes its steps several times
+   * @param frames decodes the grids as they stand, one picture for each image of the request, in the order of the result; masked cells are painted
+   *     mid-grey. To be called before this method returns; costs a decoder run for each image.
    */
   default void step(int step, int steps, Supplier<List<Image>> frames) {}
 

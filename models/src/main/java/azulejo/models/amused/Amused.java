@@ -1,0 +1,174 @@
+package azulejo.models.amused;
+
+import azulejo.kernels.Backend;
+import azulejo.models.GeneratedImage;
+import azulejo.models.GenerationListener;
+import azulejo.models.GenerationRequest;
+import azulejo.models.ImageGenerator;
+import azulejo.models.clip.ClipTextEncoder;
+import azulejo.models.vq.VqModel;
+import azulejo.runtime.CheckpointException;
+import azulejo.runtime.Tap;
+import azulejo.runtime.checkpoint.Checkpoint;
+import azulejo.runtime.checkpoint.JsonConfig;
+import azulejo.runtime.text.ClipTokenizer;
+import azulejo.runtime.walk.MaskSchedule;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * aMUSEd, from a prompt to a picture: CLIP text encoder, masked walk with the U-ViT, VQ decoder.
+ *
+ * <p>Patil et al., "aMUSEd: An Open MUSE Reproduction" (arXiv 2401.01808), after Chang et al., "Muse" (ICML 2023). Follows diffusers'
+ * {@code pipelines/amused/pipeline_amused.py} (AmusedPipeline) and reads its folders: amused/amused-256, amused/amused-512.
+ */
+public final class Amused implements ImageGenerator {
+  /**
+   * What the transformer is told about the picture besides its size, as in SDXL: where a training picture had been cropped, and how
+   * well it scored in a contest of beauty.
+   */
+  public record MicroConditioning(float cropTop, float cropLeft, float aestheticScore) {
+    public static final MicroConditioning DEFAULT = new MicroConditioning(0, 0, 6);
+  }
+
+  private final Path folder;
+  private final Backend b;
+  private final ClipTokenizer tokenizer;
+  private final ClipTextEncoder textEncoder;
+  private final UVit2D transformer;
+  private final VqModel vqvae;
+  private final MaskSchedule.Curve curve;
+  private final int maskId;
+  private final List<Checkpoint> checkpoints;
+
+  private Amused(Path folder, Backend b, List<Checkpoint> checkpoints) {
+    this.folder = folder;
+    this.b = b;
+    this.checkpoints = checkpoints;
+    JsonConfig scheduler = JsonConfig.read(folder.resolve("scheduler/scheduler_config.json"));
+    maskId = scheduler.integer("mask_token_id");
+    curve = switch (scheduler.text("masking_schedule", "cosine")) {
+      case "cosine" -> MaskSchedule.Curve.COSINE;
+      case "linear" -> MaskSchedule.Curve.LINEAR;
+      default -> throw scheduler.fault("masking_schedule", "is \"" + scheduler.text("masking_schedule") + "\", but only cosine and linear are known");
+    };
+    ClipTextEncoder.Config textConfig = ClipTextEncoder.Config.of(config("text_encoder"));
+    UVit2D.Config transformerConfig = UVit2D.Config.of(config("transformer"));
+    VqModel.Config vqConfig = VqModel.Config.of(config("vqvae"));
+    requireFit(textConfig, transformerConfig, vqConfig, scheduler);
+    tokenizer = ClipTokenizer.read(folder.resolve("tokenizer"));
+    textEncoder = new ClipTextEncoder(textConfig, open("text_encoder").on(b));
+    transformer = new UVit2D(transformerConfig, open("transformer").on(b));
+    vqvae = new VqModel(vqConfig, open("vqvae").on(b));
+  }
+
+  /**
+   * Opens a pipeline folder. The generator must be closed before the backend.
+   *
+   * @throws CheckpointException when a component is missing or broken, or the components do not fit together
+   */
+  public static Amused open(Path folder, Backend b) {
+    List<Checkpoint> checkpoints = new ArrayList<>();
+    try {
+      return new Amused(folder, b, checkpoints);
+    } catch (RuntimeException e) {
+      checkpoints.forEach(Checkpoint::close);
+      throw e;
+    }
+  }
+
+  private JsonConfig config(String component) {
+    return JsonConfig.read(folder.resolve(component).resolve("config.json"));
+  }
+
+  private Checkpoint open(String component) {
+    Checkpoint checkpoint = Checkpoint.open(folder.resolve(component));
+    checkpoints.add(checkpoint);
+    return checkpoint;
+  }
+
+  private void requireFit(ClipTextEncoder.Config text, UVit2D.Config denoiser, VqModel.Config vq, JsonConfig scheduler) {
+    requireEqual("hidden_size of text_encoder", text.hiddenSize(), "encoder_hidden_size of transformer", denoiser.encoderHiddenSize());
+    requireEqual("projection_dim of text_encoder", text.projectionDim(), "cond_embed_dim of transformer", denoiser.condEmbedDim());
+    requireEqual("num_vq_embeddings of vqvae", vq.numVqEmbeddings(), "codebook_size of transformer", denoiser.codebookSize());
+    if (maskId < denoiser.codebookSize() || maskId >= denoiser.vocabSize()) {
+      throw scheduler.fault("mask_token_id", "is " + maskId + ", but the transformer embeds " + denoiser.vocabSize() + " tokens of which the first "
+          + denoiser.codebookSize() + " are codes");
+    }
+  }
+
+  private void requireEqual(String name, int value, String otherName, int otherValue) {
+    if (value != otherValue) {
+      throw new CheckpointException(folder + ": " + name + " is " + value + ", but " + otherName + " is " + otherValue
+          + ": the components come from different models");
+    }
+  }
+
+  @Override
+  public String family() {
+    return "aMUSEd";
+  }
+
+  @Override
+  public String description() {
+    double millions = checkpoints.stream().mapToLong(Checkpoint::parameters).sum() / 1e6;
+    int size = transformer.config().sampleSize();
+    return String.format("aMUSEd, %.1f M parameters, %dx%d grid of %d codes", millions, size, size, transformer.config().codebookSize());
+  }
+
+  public ClipTokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  public ClipTextEncoder textEncoder() {
+    return textEncoder;
+  }
+
+  public UVit2D transformer() {
+    return transformer;
+  }
+
+  public VqModel vqvae() {
+    return vqvae;
+  }
+
+  public int maskId() {
+    return maskId;
+  }
+
+  public MaskSchedule.Curve curve() {
+    return curve;
+  }
+
+  @Override
+  public Map<String, Object> resolve(GenerationRequest request) {
+    return settings(request).toMap(family());
+  }
+
+  @Override
+  public List<GeneratedImage> generate(GenerationRequest request, GenerationListener listener) {
+    return generate(request, MicroConditioning.DEFAULT, listener, Tap.NONE);
+  }
+
+  /**
+   * {@link #generate(GenerationRequest, GenerationListener)} with other micro-conditioning, watched by a tap. The tap sees, batch by batch,
+   * {@code encoder_hidden_states}, {@code pooled_text_emb}, what {@link azulejo.runtime.walk.MaskedWalk} tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
+   */
+  public List<GeneratedImage> generate(GenerationRequest request, MicroConditioning micro, GenerationListener listener, Tap tap) {
+    return new AmusedGeneration(this, b, settings(request), micro, listener, tap).run();
+  }
+
+  private AmusedSettings settings(GenerationRequest request) {
+    int factor = vqvae.config().factor();
+    int unit = transformer.config().resampled() ? 2 * factor : factor;
+    return AmusedSettings.of(request, curve, transformer.config().sampleSize(), factor, unit);
+  }
+
+  /** Unmaps the checkpoint. */
+  @Override
+  public void close() {
+    checkpoints.forEach(Checkpoint::close);
+  }
+}

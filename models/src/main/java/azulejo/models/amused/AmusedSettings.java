@@ -1,0 +1,101 @@
+package azulejo.models.amused;
+
+import azulejo.models.GenerationRequest;
+import azulejo.models.GenerationRequest.Rng;
+import azulejo.runtime.OptionException;
+import azulejo.runtime.walk.MaskSchedule;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A request with every default of the official pipeline filled in and every value checked.
+ *
+ * @param negativePrompts one a prompt
+ * @param guidance at most 1 where there is none
+ * @param factor pixels that a code covers in each direction
+ */
+record AmusedSettings(List<String> prompts, List<String> negativePrompts, int imagesPerPrompt, MaskSchedule schedule, float guidance, long seed, Rng rng,
+    int width, int height, int factor) {
+  private static final int DEFAULT_STEPS = 12;
+  private static final double DEFAULT_GUIDANCE = 10;
+  private static final List<Double> DEFAULT_TEMPERATURE = List.of(2.0, 0.0);
+
+  /**
+   * @param sampleSize the grid's default height and width
+   * @param unit pixels that width and height must be a multiple of
+   * @throws OptionException naming the option
+   */
+  static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
+    require(!request.prompts().isEmpty(), "a prompt is needed");
+    require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
+    int steps = request.steps().orElse(DEFAULT_STEPS);
+    require(steps >= 1, "the number of steps must be at least 1, not " + steps);
+    double guidance = request.guidance().orElse(DEFAULT_GUIDANCE);
+    require(Double.isFinite(guidance) && guidance >= 0, "the guidance must be a number of at least 0 (up to 1 is off), not " + guidance);
+    List<Double> temperature = request.temperature().isEmpty() ? DEFAULT_TEMPERATURE : request.temperature();
+    require(temperature.size() <= 2 && temperature.stream().allMatch(t -> Double.isFinite(t) && t >= 0),
+        "the temperature must be one number or two (start and end) of at least 0, not " + temperature);
+    MaskSchedule schedule = new MaskSchedule(curve, steps, temperature.getFirst().floatValue(),
+        temperature.size() == 2 ? temperature.getLast().floatValue() : MaskSchedule.SINGLE_TEMPERATURE_END);
+    return new AmusedSettings(request.prompts(), negativePrompts(request, guidance), request.imagesPerPrompt(), schedule, (float) guidance,
+        request.seed(), request.rng(), pixels("width", request.width().orElse(sampleSize * factor), unit),
+        pixels("height", request.height().orElse(sampleSize * factor), unit), factor);
+  }
+
+  private static List<String> negativePrompts(GenerationRequest request, double guidance) {
+    List<String> given = request.negativePrompts();
+    int prompts = request.prompts().size();
+    require(given.isEmpty() || guidance > 1, "a negative prompt has no effect at a guidance of " + guidance + ": raise the guidance above 1 or leave it out");
+    require(given.size() <= 1 || given.size() == prompts,
+        "there must be one negative prompt, or one for each of the " + prompts + " prompts, not " + given.size());
+    return given.size() == prompts ? given : Collections.nCopies(prompts, given.isEmpty() ? "" : given.getFirst());
+  }
+
+  private static int pixels(String option, int value, int unit) {
+    int below = value / unit * unit;
+    require(value > 0 && value == below, "the " + option + " must be a positive multiple of " + unit + " pixels for this model, not " + value
+        + (below > 0 ? ": " + below + " or " + (below + unit) + " would do" : ""));
+    return value;
+  }
+
+  private static void require(boolean holds, String otherwise) {
+    if (!holds) {
+      throw new OptionException(otherwise);
+    }
+  }
+
+  boolean guided() {
+    return guidance > 1;
+  }
+
+  int gridHeight() {
+    return height / factor;
+  }
+
+  int gridWidth() {
+    return width / factor;
+  }
+
+  int cells() {
+    return Math.multiplyExact(gridHeight(), gridWidth());
+  }
+
+  /** What {@link azulejo.models.ImageGenerator#resolve} shows. */
+  Map<String, Object> toMap(String family) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("model", family);
+    map.put("width", width);
+    map.put("height", height);
+    map.put("steps", schedule.steps());
+    map.put("guidance", guidance);
+    if (guided()) {
+      map.put("negative_prompt", negativePrompts.stream().distinct().count() == 1 ? negativePrompts.getFirst() : negativePrompts);
+    }
+    map.put("temperature", List.of(schedule.temperatureFrom(), schedule.temperatureTo()));
+    map.put("seed", seed);
+    map.put("rng", rng.name().toLowerCase(java.util.Locale.ROOT));
+    return map;
+  }
+}
