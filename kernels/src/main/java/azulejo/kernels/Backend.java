@@ -138,7 +138,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Draws a token for each open cell from {@code softmax(guided logits)} as the winner of an exponential race, argmax of p / q with
-   * q ~ Exp(1), which is {@code torch.multinomial(p, 1)}; the lowest code wins a tie.
+   * q ~ Exp(1), which is {@code torch.multinomial(p, 1)}; the lowest code wins a tie. The guided logits l are rounded to f32 as
+   * {@code fma(guidance, c - u, u)}; the scores {@code exp(l - max l) / q} may be compared in any precision from f32 up, so that backends may
+   * differ where two scores are closer than an f32 can tell.
    *
    * @param logits [G, B, P, V]; with G = 2 (unconditional, conditional) the guided logits are u + guidance * (c - u), with G = 1 they are taken as they are
    * @param open I32 [B, P] positions, -1 for none (such rows are skipped and get token -1, probability 0)
@@ -158,7 +160,7 @@ public interface Backend extends AutoCloseable {
    * {@code g = -log(max(-log(max(u, 1e-20)), 1e-20))}, u ~ U[0, 1). With {@code n = max(1, min(count[b] - 1, maskLength))}, the cells whose
    * confidence is strictly below the n-th smallest (counted from 0) become {@code maskId}.
    *
-   * @param grid I32 [B, L], in and out
+   * @param grid I32 [B, L], in and out; L at least 2
    * @param open I32 [B, P] and count I32 [B] as {@link #openCells} gave them
    * @param probability F32 [B, P] as {@link #draw} gave them
    * @param step I32 [1]
