@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Op x backend x shape x layout x dtype: every backend gives what the reference backend gives for contiguous arguments. The build runs this
  * class once for each width of vectors.
  */
+@Tag("lanes")
 class ConformanceTest {
   /** A new backend joins here. */
   static List<Supplier<Backend>> backends() {
