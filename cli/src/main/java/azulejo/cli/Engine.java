@@ -1,7 +1,9 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.models.ImageGenerator;
+import azulejo.models.Models;
 import azulejo.runtime.OptionException;
 import java.nio.file.Path;
 
@@ -10,21 +12,25 @@ interface Engine {
   /** What this build contains. */
   Engine INSTALLED = new Engine() {
     @Override
-    public Backend backend(String name) {
-      throw new OptionException("this build has no backend '" + name + "'");
+    public Backend backend(String name, int threads) {
+      if (!name.equals("reference")) {
+        throw new OptionException("this build has no backend '" + name + "'");
+      }
+      return new ReferenceBackend();
     }
 
     @Override
     public ImageGenerator open(Path folder, Backend backend) {
-      throw new OptionException("this build has no model for " + folder);
+      return Models.open(folder, backend);
     }
   };
 
   /**
    * @param name as {@code azulejo devices} lists it
+   * @param threads 0 for its own choice
    * @throws OptionException when there is none of that name, or it cannot run here
    */
-  Backend backend(String name);
+  Backend backend(String name, int threads);
 
   /** @throws azulejo.runtime.CheckpointException when the folder holds no complete model that this build knows */
   ImageGenerator open(Path folder, Backend backend);

@@ -2,10 +2,8 @@ package azulejo.cli;
 
 import azulejo.kernels.Backend;
 import azulejo.models.GeneratedImage;
-import azulejo.models.GenerationListener.Stage;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
-import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
 import azulejo.runtime.AtomicFile;
 import azulejo.runtime.AzulejoException;
@@ -26,6 +24,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -84,8 +83,8 @@ final class GenerateCommand implements Runnable {
       description = "Random numbers: philox, or torch for the tokens that the official pipeline draws on a CPU (default: ${DEFAULT-VALUE}).")
   private String rng;
 
-  @Option(names = "--backend", paramLabel = "NAME", defaultValue = "vector", description = "The device; see azulejo devices (default: ${DEFAULT-VALUE}).")
-  private String backendName;
+  @Mixin
+  private BackendOption backendOption;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "A PNG file, a folder, or a name with {} in it.")
   private String out;
@@ -111,39 +110,40 @@ final class GenerateCommand implements Runnable {
     if (frames != null) {
       AtomicFile.checkFolder(frames);
     }
+    StatusLine status = new StatusLine(environment.err(), quiet, environment.columns());
     long start = System.nanoTime();
-    try (Backend backend = environment.engine().backend(backendName);
+    status.show("loading " + model + " ...");
+    try (Backend backend = backendOption.open(environment.engine());
         ImageGenerator generator = environment.engine().open(environment.resolve(model), backend)) {
       Map<String, Object> settings = generator.resolve(request);
-      long loaded = System.nanoTime();
-      say("model: " + generator.description());
-      say("backend: " + backend.description());
-      if (seed == null) {
-        say("seed: " + request.seed());
-      }
-      int prompts = request.prompts().size();
-      Progress progress = new Progress(environment.err(), environment.columns(), quiet, environment.interrupt(), frames == null ? null : frameSink(prompts));
-      List<GeneratedImage> images = generate(generator, request, progress);
-      long generated = System.nanoTime();
-      List<Path> files = write(images, target, prompts, settings);
-
       Map<String, Double> seconds = new LinkedHashMap<>();
-      seconds.put("load", (loaded - start) / 1e9);
-      for (Stage stage : Stage.values()) {
-        seconds.put(Progress.name(stage), progress.nanos(stage) / 1e9);
-      }
-      if (frames != null) {
-        seconds.put("frames", progress.frameNanos() / 1e9);
-      }
-      seconds.put("write", (System.nanoTime() - generated) / 1e9);
-      seconds.put("total", (System.nanoTime() - start) / 1e9);
-      files.forEach(file -> say("wrote " + file));
-      seconds.forEach((stage, time) -> say(String.format(Locale.ROOT, "  %-13s %8.2f s", stage, time)
-          + (stage.equals("walk") && progress.stepsDone() > 0 ? String.format(Locale.ROOT, "  (%d steps, %.2f s each)", progress.stepsDone(), time / progress.stepsDone()) : "")));
+      seconds.put("load", secondsSince(start));
+      status.println("model: " + generator.description());
+      status.println("backend: " + backend.description());
+      status.println("seed: " + request.seed());
+
+      Progress progress = new Progress(status, environment.interrupt(), frames == null ? null : frameSink(request, settings));
+      List<GeneratedImage> images = generate(generator, request, progress);
+      seconds.putAll(progress.seconds());
+      long generated = System.nanoTime();
+      Pictures pictures = new Pictures(request.prompts(), settings);
+      List<Path> files = pictures.write(images, target);
+      seconds.put("write", secondsSince(generated));
+      seconds.put("total", secondsSince(start));
+
+      files.forEach(file -> status.println("wrote " + file));
+      seconds.forEach((stage, time) -> status.println(String.format(Locale.ROOT, "  %-13s %8.2f s", stage, time)
+          + (stage.equals("walk") ? String.format(Locale.ROOT, "   %d steps of %.3f s", progress.steps(), time / progress.steps()) : "")));
       if (json) {
-        printJson(generator, backend, settings, images, files, seconds);
+        environment.out().println(json(generator, backend, settings, images, files, seconds));
       }
+    } finally {
+      status.clear();
     }
+  }
+
+  private static double secondsSince(long nanoTime) {
+    return (System.nanoTime() - nanoTime) / 1e9;
   }
 
   private GenerationRequest request() {
@@ -201,51 +201,23 @@ final class GenerateCommand implements Runnable {
     try (Interrupt.Stretch _ = environment.interrupt().stoppable()) {
       List<GeneratedImage> images = generator.generate(request, progress);
       if (environment.interrupt().requested()) {
-        throw new Cancelled(); // Ctrl-C came after the last step, while the decoder ran
+        throw new Cancelled(); // Ctrl-C came after the generator asked for the last time
       }
       return images;
-    } finally {
-      progress.clear();
     }
   }
 
-  private Progress.FrameSink frameSink(int prompts) {
+  private Progress.FrameSink frameSink(GenerationRequest request, Map<String, Object> settings) {
     return (step, steps, images) -> {
       AtomicFile.createFolder(frames);
-      int digits = Integer.toString(steps).length();
-      Path file = frames.resolve(String.format(Locale.ROOT, "step-%0" + Math.max(2, digits) + "d.png", step));
-      AtomicFile.write(file, Png.encode(Grid.of(images, Grid.columns(prompts, images.size())), Map.of()));
+      int digits = Math.max(2, Integer.toString(steps).length());
+      Map<String, Object> own = new LinkedHashMap<>(settings);
+      own.put("step", step);
+      new Pictures(request.prompts(), own).writeSheet(images, frames.resolve(String.format(Locale.ROOT, "step-%0" + digits + "d.png", step)));
     };
   }
 
-  private List<Path> write(List<GeneratedImage> images, Target target, int prompts, Map<String, Object> settings) {
-    if (!target.separate()) {
-      Image sheet = Grid.of(images.stream().map(GeneratedImage::image).toList(), Grid.columns(prompts, images.size()));
-      AtomicFile.write(target.name(), Png.encode(sheet, text(settings, Map.of())));
-      return List.of(target.name());
-    }
-    AtomicFile.createFolder(target.folder());
-    List<Path> files = new ArrayList<>();
-    for (int i = 0; i < images.size(); i++) {
-      GeneratedImage image = images.get(i);
-      Path file = target.file(i, images.size());
-      AtomicFile.write(file, Png.encode(image.image(), text(settings, Map.of("prompt", image.prompt(), "index", image.index()))));
-      files.add(file);
-    }
-    return files;
-  }
-
-  /** The settings as text chunks, those of one image replacing those of the whole run. */
-  private static Map<String, String> text(Map<String, Object> settings, Map<String, Object> own) {
-    Map<String, Object> all = new LinkedHashMap<>(settings);
-    all.putAll(own);
-    Map<String, String> text = new LinkedHashMap<>();
-    text.put("Software", "azulejo " + Version.number());
-    all.forEach((key, value) -> text.put(key, String.valueOf(value)));
-    return text;
-  }
-
-  private void printJson(ImageGenerator generator, Backend backend, Map<String, Object> settings, List<GeneratedImage> images, List<Path> files,
+  private String json(ImageGenerator generator, Backend backend, Map<String, Object> settings, List<GeneratedImage> images, List<Path> files,
       Map<String, Double> seconds) {
     List<Map<String, Object>> pictures = new ArrayList<>();
     for (int i = 0; i < images.size(); i++) {
@@ -253,25 +225,20 @@ final class GenerateCommand implements Runnable {
       Map<String, Object> picture = new LinkedHashMap<>();
       picture.put("prompt", image.prompt());
       picture.put("index", image.index());
-      picture.put("file", files.get(files.size() == 1 ? 0 : i).toString());
+      picture.put("file", files.get(Math.min(i, files.size() - 1)).toString());
       picture.put("grid", List.of(image.gridHeight(), image.gridWidth()));
       picture.put("tokens", image.tokens());
       pictures.add(picture);
     }
     Map<String, Object> result = new LinkedHashMap<>();
-    result.put("azulejo", Version.number());
-    result.put("model", model.toString());
-    result.put("family", generator.family());
+    result.put("version", Version.number());
+    result.put("folder", model.toString());
+    result.put("description", generator.description());
     result.put("backend", backend.name());
+    result.put("device", backend.description());
     result.put("settings", settings);
     result.put("images", pictures);
     result.put("seconds", seconds);
-    environment.out().println(JsonMapper.shared().writeValueAsString(result));
-  }
-
-  private void say(String line) {
-    if (!quiet) {
-      environment.err().println(line);
-    }
+    return JsonMapper.shared().writeValueAsString(result);
   }
 }

@@ -21,13 +21,14 @@ final class Interrupt {
     void close();
   }
 
-  void install(PrintStream err) {
+  /** @param columns the width of the terminal that {@code err} is, 0 for none */
+  void install(PrintStream err, int columns) {
     try {
       Signal.handle(new Signal("INT"), signal -> {
         if (!stoppable || requested.getAndSet(true)) {
           System.exit(STATUS);
         }
-        err.println("stopping after this step (Ctrl-C again to stop at once)");
+        err.println((columns > 0 ? "\r\033[K" : "") + "stopping (Ctrl-C again to stop at once)");
       });
     } catch (IllegalArgumentException e) {
       // the process was started with SIGINT ignored, as a shell does for a job in the background: then Ctrl-C is not for it

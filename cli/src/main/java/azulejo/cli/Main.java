@@ -14,11 +14,11 @@ public final class Main {
   public static void main(String[] args) {
     restoreStandardError(Integer.getInteger("azulejo.stderr", 2));
     Interrupt interrupt = new Interrupt();
-    interrupt.install(System.err);
-    Environment environment = new Environment(
-        new StandardOutput(new FileOutputStream(FileDescriptor.out)), System.err, Integer.getInteger("azulejo.columns", 0), Path.of(System.getProperty("azulejo.home", ".")), interrupt, Engine.INSTALLED);
-    int status = Azulejo.run(environment, args);
-    System.exit(status);
+    int columns = Integer.getInteger("azulejo.columns", 0);
+    interrupt.install(System.err, columns);
+    StandardOutput out = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+    Path home = Path.of(System.getProperty("azulejo.home", "."));
+    System.exit(Azulejo.run(new Environment(out, System.err, columns, home, interrupt, Engine.INSTALLED), args));
   }
 
   /**
