@@ -100,9 +100,9 @@ public final class Synth {
     }
     JsonConfig text = config("text_encoder");
     List<Component> components = List.of(
-        new Component("transformer", "diffusion_pytorch_model", UVit2D.parameters(config("transformer"))),
-        new Component("text_encoder", "model", ClipText.parameters(text)),
-        new Component("vqvae", "diffusion_pytorch_model", VqModel.parameters(config("vqvae"))));
+        new Component("transformer", "diffusion_pytorch_model", UVit2DParameters.of(config("transformer"))),
+        new Component("text_encoder", "model", ClipTextParameters.of(text)),
+        new Component("vqvae", "diffusion_pytorch_model", VqModelParameters.of(config("vqvae"))));
     long total = components.stream().mapToLong(Component::elements).sum() * dtype.bytes();
     checkRoom(dir, total, freeBytes(dir));
 

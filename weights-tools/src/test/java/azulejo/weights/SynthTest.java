@@ -48,9 +48,9 @@ class SynthTest {
   @ParameterizedTest
   @CsvSource({"amused-256, 603537664", "amused-512, 608257792"})
   void thePublishedKindsHaveTheirPublishedSize(String kind, long transformer) throws Exception {
-    assertThat(Parameters.count(UVit2D.parameters(config(kind, "transformer")))).isEqualTo(transformer);
-    assertThat(Parameters.count(ClipText.parameters(config("amused", "text_encoder")))).isEqualTo(123_650_304);
-    assertThat(Parameters.count(VqModel.parameters(config("amused", "vqvae")).stream().filter(p -> p.name().startsWith("decoder.")).toList()) / 1e6)
+    assertThat(Parameters.count(UVit2DParameters.of(config(kind, "transformer")))).isEqualTo(transformer);
+    assertThat(Parameters.count(ClipTextParameters.of(config("amused", "text_encoder")))).isEqualTo(123_650_304);
+    assertThat(Parameters.count(VqModelParameters.of(config("amused", "vqvae")).stream().filter(p -> p.name().startsWith("decoder.")).toList()) / 1e6)
         .isCloseTo(87, within(1.0));
     assertThat(Synth.kinds()).contains(kind);
   }

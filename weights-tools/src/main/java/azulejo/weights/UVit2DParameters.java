@@ -4,13 +4,13 @@ import azulejo.runtime.checkpoint.JsonConfig;
 import java.util.List;
 
 /** The tensors of diffusers' {@code UVit2DModel}, the transformer of aMUSEd, in the form that is published: no biases, affine norms. */
-final class UVit2D {
+final class UVit2DParameters {
   private static final int GATED = 2;
   private static final int SCALE_AND_SHIFT = 2;
 
-  private UVit2D() {}
+  private UVit2DParameters() {}
 
-  static List<Parameter> parameters(JsonConfig config) {
+  static List<Parameter> of(JsonConfig config) {
     if (config.flag("use_bias")) {
       throw config.fault("use_bias", "is true; only the published form without biases can be synthesised");
     }

@@ -4,10 +4,10 @@ import azulejo.runtime.checkpoint.JsonConfig;
 import java.util.List;
 
 /** The tensors of diffusers' {@code VQModel} without attention, as aMUSEd has it. */
-final class VqModel {
-  private VqModel() {}
+final class VqModelParameters {
+  private VqModelParameters() {}
 
-  static List<Parameter> parameters(JsonConfig config) {
+  static List<Parameter> of(JsonConfig config) {
     if (config.flag("mid_block_add_attention", true)) {
       throw config.fault("mid_block_add_attention", "is not false; only the form without attention can be synthesised");
     }

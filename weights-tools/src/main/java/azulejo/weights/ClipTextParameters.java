@@ -4,10 +4,10 @@ import azulejo.runtime.checkpoint.JsonConfig;
 import java.util.List;
 
 /** The tensors of transformers' {@code CLIPTextModelWithProjection}. */
-final class ClipText {
-  private ClipText() {}
+final class ClipTextParameters {
+  private ClipTextParameters() {}
 
-  static List<Parameter> parameters(JsonConfig config) {
+  static List<Parameter> of(JsonConfig config) {
     int width = config.integer("hidden_size");
     int inner = config.integer("intermediate_size");
     Parameters all = new Parameters();
