@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -184,8 +183,8 @@ final class GenerateCommand implements Runnable {
   }
 
   private static List<String> readPrompts(Path file) {
-    try (Stream<String> lines = Files.lines(file)) {
-      List<String> prompts = lines.map(String::strip).filter(line -> !line.isEmpty()).toList();
+    try {
+      List<String> prompts = Files.readString(file).lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
       if (prompts.isEmpty()) {
         throw new OptionException("--prompts " + file + " holds no prompt, only blank lines");
       }
