@@ -190,8 +190,8 @@ public final class Synth {
 
   static void checkRoom(Path dir, long needed, long free) {
     if (free < needed) {
-      throw new OutputException("%s is on a disk with %.1f GB free, but the weights take %.1f GB: name a folder on another disk"
-          .formatted(dir, free / 1e9, needed / 1e9));
+      throw new OutputException(String.format(Locale.ROOT, "%s is on a disk with %.1f GB free, but the weights take %.1f GB: name a folder on another disk",
+          dir, free / 1e9, needed / 1e9));
     }
   }
 
