@@ -15,6 +15,7 @@ import azulejo.runtime.OptionException;
 import azulejo.runtime.Tap;
 import azulejo.runtime.random.TorchGenerator;
 import azulejo.runtime.text.ClipTokenizer;
+import azulejo.runtime.text.Encoding;
 import azulejo.runtime.walk.MaskedWalk;
 import azulejo.runtime.walk.WalkNoise;
 import java.util.ArrayList;
@@ -158,7 +159,7 @@ final class AmusedGeneration {
 
   private int[] tokenize(String text) {
     int length = Math.min(model.tokenizer().maxLength(), model.textEncoder().config().maxPositionEmbeddings());
-    ClipTokenizer.Encoding encoding = model.tokenizer().encode(text, length);
+    Encoding encoding = model.tokenizer().encode(text, length);
     if (!encoding.cut().isEmpty()) {
       listener.warning("the text encoder reads " + length + " tokens, so the end of a prompt is left out: \"" + encoding.cut() + "\"");
     }

@@ -36,15 +36,6 @@ public final class ClipTokenizer {
     OPENAI
   }
 
-  /**
-   * A text ready for a text encoder.
-   *
-   * @param ids as many as were asked for
-   * @param length how many of them come before the padding
-   * @param cut the end of the text that did not fit, as its tokens spell it; empty if all did
-   */
-  public record Encoding(int[] ids, int length, String cut) {}
-
   private static final String START = "<|startoftext|>";
   private static final String END = "<|endoftext|>";
   private static final List<String> WHOLE_WORDS = List.of(START, END, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d");

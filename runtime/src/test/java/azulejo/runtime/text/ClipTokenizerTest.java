@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.text.ClipTokenizer.Cleaning;
-import azulejo.runtime.text.ClipTokenizer.Encoding;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
