@@ -192,6 +192,9 @@ final class Gemm {
   /** How a product of m rows and some panels is cut into tasks. */
   record Split(int m, int panels, int blockRows, int blockPanels) {
     static Split of(int m, int panels, int threads) {
+      if (m == 0) {
+        return new Split(0, panels, TILE, panels);
+      }
       int rows = blockRows(m, MAX_ROWS);
       int group = Math.min(panels, MAX_PANELS);
       int wanted = threads == 1 ? 1 : threads * TASKS_PER_WORKER;
