@@ -154,7 +154,8 @@ public final class Amused implements ImageGenerator {
 
   /**
    * {@link #generate(GenerationRequest, GenerationListener)} with other micro-conditioning, watched by a tap. The tap sees, batch by batch,
-   * {@code encoder_hidden_states}, {@code pooled_text_emb}, what {@link azulejo.runtime.walk.MaskedWalk} tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
+   * {@code encoder_hidden_states}, {@code pooled_text_emb}, {@code micro_conds} (one row, as all are equal), what {@link azulejo.runtime.walk.MaskedWalk}
+   * tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
    */
   public List<GeneratedImage> generate(GenerationRequest request, MicroConditioning micro, GenerationListener listener, Tap tap) {
     return new AmusedGeneration(this, b, settings(request), micro, listener, tap).run();

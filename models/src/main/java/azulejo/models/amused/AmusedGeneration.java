@@ -197,6 +197,7 @@ final class AmusedGeneration {
     tap.accept("encoder_hidden_states", states);
     tap.accept("pooled_text_emb", embeds);
     float[] conditions = {settings.width(), settings.height(), micro.cropTop(), micro.cropLeft(), micro.aestheticScore()};
+    tap.accept("micro_conds", b.tensor(HostTensor.of("micro_conds", conditions, conditions.length)));
     return model.transformer().condition(states, embeds, IntStream.range(0, rows.length).mapToObj(i -> conditions).toArray(float[][]::new), Tap.NONE);
   }
 
@@ -240,7 +241,7 @@ final class AmusedGeneration {
       Tensor grid = b.tensor(HostTensor.of("codes", codes, 1, settings.gridHeight(), settings.gridWidth()));
       Tensor pixels = model.vqvae().decode(grid, Tap.NONE);
       tap.accept("pixels_raw", pixels);
-      rgb = bytes(b.download(pixels));
+      rgb = Image.levels(b.download(pixels));
     }
     int factor = settings.factor();
     for (int cell = 0; cell < slot.tokens.length; cell++) {
@@ -252,14 +253,5 @@ final class AmusedGeneration {
       }
     }
     return new Image(settings.width(), settings.height(), rgb);
-  }
-
-  /** Pixels of the range 0 to 1, clipped, to the nearest of 256 levels, the even one of two. */
-  private static byte[] bytes(HostTensor pixels) {
-    byte[] out = new byte[Math.toIntExact(pixels.shape().elements())];
-    for (int i = 0; i < out.length; i++) {
-      out[i] = (byte) Math.rint(Math.clamp(pixels.floatAt(i), 0f, 1f) * 255f);
-    }
-    return out;
   }
 }
