@@ -1,10 +1,11 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.HostTensor;
-import azulejo.models.Image;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /** Compares values with golden ones, prints a line for each comparison, and counts. */
 final class Checks {
@@ -59,6 +60,19 @@ final class Checks {
     boolean fits = worst <= tolerance;
     report(name, fits, String.format(Locale.ROOT, "error %.1e, tolerance %.0e", worst, tolerance)
         + (fits ? "" : ": element " + at + " is " + value.doubleAt(at) + " instead of " + golden.doubleAt(at)));
+  }
+
+  /** {@link #close} where the golden tensor exists. */
+  void closeIf(Goldens.Golden golden, String tensor, Supplier<HostTensor> value, double tolerance) {
+    closeIf(golden, "", tensor, _ -> value.get(), tolerance);
+  }
+
+  /** {@link #close} where the golden tensor exists, for a value that is made to its layout; {@code prefix} is for the reader. */
+  void closeIf(Goldens.Golden golden, String prefix, String tensor, UnaryOperator<HostTensor> value, double tolerance) {
+    if (golden.has(tensor)) {
+      HostTensor wanted = golden.tensor(tensor);
+      close(prefix + tensor, wanted, value.apply(wanted), tolerance);
+    }
   }
 
   /** Infinite where one of the two is not a number, or not finite and the other another. */
@@ -130,20 +144,5 @@ final class Checks {
       failed++;
     }
     out.accept(String.format(Locale.ROOT, "  %-6s %-52s %s", fits ? "ok" : "FAILED", name, detail));
-  }
-
-  /** The pictures' bytes, one after another. */
-  static byte[] bytes(Iterable<Image> images) {
-    int length = 0;
-    for (Image image : images) {
-      length += image.rgb().length;
-    }
-    byte[] all = new byte[length];
-    int at = 0;
-    for (Image image : images) {
-      System.arraycopy(image.rgb(), 0, all, at, image.rgb().length);
-      at += image.rgb().length;
-    }
-    return all;
   }
 }

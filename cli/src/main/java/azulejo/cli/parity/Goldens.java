@@ -65,6 +65,19 @@ final class Goldens implements AutoCloseable {
     return unused;
   }
 
+  /** A JSON file of any kind of value. */
+  static JsonNode json(Path file) {
+    try {
+      return json(file.toString(), Files.readString(file));
+    } catch (IOException e) {
+      throw new CheckpointException("cannot read " + file + ": " + AzulejoException.reason(e), e);
+    }
+  }
+
+  private static JsonNode json(String what, String value) {
+    return Json.object(what, ("{\"value\":" + value + "}").getBytes(StandardCharsets.UTF_8)).path("value");
+  }
+
   @Override
   public void close() {
     files.values().forEach(Safetensors::close);
@@ -103,8 +116,7 @@ final class Goldens implements AutoCloseable {
 
     /** The JSON text under a metadata key, or a missing node. */
     JsonNode metadata(String key) {
-      String text = file.metadata().getOrDefault(key, "null");
-      return Json.object(file.file() + ": metadata \"" + key + "\"", ("{\"value\":" + text + "}").getBytes(StandardCharsets.UTF_8)).path("value");
+      return json(file.file() + ": metadata \"" + key + "\"", file.metadata().getOrDefault(key, "null"));
     }
   }
 }

@@ -56,9 +56,21 @@ public final class Parity {
       TokenizerParity.check(dir, checks);
     } else if (goldens.names().contains("rng.safetensors")) {
       TorchRngParity.check(goldens, checks);
+    } else if (Files.exists(dir.resolve("model_index.json")) && JsonConfig.read(dir.resolve("model_index.json")).text("_class_name", "").equals("AmusedPipeline")) {
+      AmusedParity.check(dir, backend, goldens, checks);
+    } else if (Files.exists(dir.resolve("config.json")) && architectures(dir.resolve("config.json")).contains("CLIPModel")) {
+      ClipParity.check(dir, goldens, "model.safetensors", "texts", backend, checks);
+      goldens.excuse("preprocess.safetensors", "", "CLIP vision encoder not in this version");
+    } else if (DemoParity.recognises(dir, goldens)) {
+      DemoParity.check(dir, backend, goldens, checks);
     } else {
       throw new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), rng.safetensors (random numbers), "
           + "model_index.json of an AmusedPipeline or config.json of a CLIPModel, each with a folder goldens");
     }
+  }
+
+  private static List<String> architectures(Path config) {
+    JsonConfig json = JsonConfig.read(config);
+    return json.has("architectures") ? json.texts("architectures") : List.of();
   }
 }

@@ -1,0 +1,69 @@
+package azulejo.cli.parity;
+
+import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Tensor;
+import azulejo.models.amused.Amused;
+import azulejo.models.clip.ClipTextEncoder;
+import azulejo.models.amused.UVit2D;
+import azulejo.runtime.Tap;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import tools.jackson.databind.JsonNode;
+
+/** The recordings of the demo checkpoints, each of which lies in a folder beside them. */
+final class DemoParity {
+  private static final double TEXT = 1e-4;
+  private static final double LOGITS = 1e-4;
+
+  private DemoParity() {}
+
+  static boolean recognises(Path dir, Goldens goldens) {
+    return goldens.file("masked.safetensors").isPresent() && Files.exists(beside(dir, "masked").resolve("model_index.json"));
+  }
+
+  static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
+    try (Amused model = Amused.open(beside(dir, "masked"), backend)) {
+      checks.section("masked");
+      Goldens.Golden golden = goldens.file("masked.safetensors").orElseThrow();
+      checks.attempt("step", () -> step(golden.at("step"), model, backend, checks));
+      JsonNode runs = golden.metadata("runs");
+      for (int i = 0; i < runs.size(); i++) {
+        PipelineParity.checkResult(golden.at("run" + i), "run" + i, runs.get(i), model, backend, checks);
+      }
+    }
+    if (Files.exists(beside(dir, "clip").resolve("config.json"))) {
+      ClipParity.check(beside(dir, "clip"), goldens, "clip.safetensors", "captions", backend, checks);
+    }
+    goldens.excuse("autoregressive.safetensors", "", "LlamaGen not in this version");
+    goldens.excuse("diffusion.safetensors", "", "VQ-Diffusion not in this version");
+    goldens.excuse("lpips.safetensors", "", "LPIPS not in this version");
+  }
+
+  private static Path beside(Path dir, String checkpoint) {
+    return dir.toAbsolutePath().normalize().resolveSibling(checkpoint);
+  }
+
+  /** One call of the transformer at the model's own picture size, uncropped. */
+  private static void step(Goldens.Golden golden, Amused model, Backend backend, Checks checks) {
+    HostTensor wanted = golden.tensor("logits");
+    HostTensor ids = golden.tensor("grid");
+    int rows = ids.shape().size(0);
+    int factor = model.vqvae().config().factor();
+    Amused.MicroConditioning usual = Amused.MicroConditioning.DEFAULT;
+    float[][] micro = new float[rows][];
+    Arrays.fill(micro, new float[] {ids.shape().size(2) * factor, ids.shape().size(1) * factor, usual.cropTop(), usual.cropLeft(), usual.aestheticScore()});
+    try (Backend.Scope _ = backend.scope()) {
+      ClipTextEncoder.Output text = model.textEncoder().encode(TextEncoderParity.rows(golden.tensor("input_ids")), Tap.NONE);
+      checks.closeIf(golden, "step.", "penultimate", _ -> backend.download(text.penultimate()), TEXT);
+      checks.closeIf(golden, "step.", "text_embeds", _ -> backend.download(text.embeds()), TEXT);
+      Tensor grid = backend.alloc(DType.I32, ids.shape().toArray());
+      backend.upload(ids, grid);
+      UVit2D.Conditioning conditioning = model.transformer().condition(text.penultimate(), text.embeds(), micro, Tap.NONE);
+      HostTensor logits = TransformerParity.allLogits(model.transformer(), grid, conditioning, backend, Tap.NONE);
+      checks.close("step.logits", wanted, Recorder.channelsFirst(logits, wanted.shape()), LOGITS);
+    }
+  }
+}
