@@ -158,10 +158,10 @@ public final class Amused implements ImageGenerator {
    * tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
    */
   public List<GeneratedImage> generate(GenerationRequest request, MicroConditioning micro, GenerationListener listener, Tap tap) {
-    return new AmusedGeneration(this, b, settings(request), micro, listener, tap).run();
+    return new AmusedGeneration(this, b, settings(request), micro, listener, tap, AmusedGeneration.BATCH_BYTES).run();
   }
 
-  private AmusedSettings settings(GenerationRequest request) {
+  AmusedSettings settings(GenerationRequest request) {
     int factor = vqvae.config().factor();
     int unit = transformer.config().resampled() ? 2 * factor : factor;
     return AmusedSettings.of(request, curve, transformer.config().sampleSize(), factor, unit);

@@ -16,6 +16,7 @@ import azulejo.runtime.Tap;
 import azulejo.runtime.random.TorchGenerator;
 import azulejo.runtime.text.ClipTokenizer;
 import azulejo.runtime.text.Encoding;
+import azulejo.runtime.walk.Denoiser;
 import azulejo.runtime.walk.MaskedWalk;
 import azulejo.runtime.walk.WalkNoise;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /** One request on its way through the stages. */
@@ -32,7 +34,7 @@ final class AmusedGeneration {
   /** Texts that are encoded together. */
   private static final int TEXT_BATCH = 16;
   /** A walk's tensors beyond which its batch is split. */
-  private static final long BATCH_BYTES = 1L << 30;
+  static final long BATCH_BYTES = 1L << 30;
   /** A walk's tensors beyond which a batch that cannot be split is refused. */
   private static final long MAX_BYTES = 8L << 30;
   private static final byte MID_GREY = (byte) 128;
@@ -59,32 +61,29 @@ final class AmusedGeneration {
   private final Amused.MicroConditioning micro;
   private final GenerationListener listener;
   private final Tap tap;
+  private final long batchBytes;
   private final List<Slot> slots = new ArrayList<>();
 
-  AmusedGeneration(Amused model, Backend b, AmusedSettings settings, Amused.MicroConditioning micro, GenerationListener listener, Tap tap) {
+  AmusedGeneration(Amused model, Backend b, AmusedSettings settings, Amused.MicroConditioning micro, GenerationListener listener, Tap tap,
+      long batchBytes) {
     this.model = model;
     this.b = b;
     this.settings = settings;
     this.micro = micro;
     this.listener = listener;
     this.tap = tap;
-    // The official order, in which PyTorch's stream is dealt out: all prompts, then all prompts again for their next image.
-    for (int index = 0; index < settings.imagesPerPrompt(); index++) {
-      for (int p = 0; p < settings.prompts().size(); p++) {
-        int[] masked = new int[settings.cells()];
-        Arrays.fill(masked, model.maskId());
-        slots.add(new Slot(settings.prompts().get(p), settings.negativePrompts().get(p), index, masked));
-      }
-    }
+    this.batchBytes = batchBytes;
   }
 
   List<GeneratedImage> run() {
-    int batch = batchSize();
+    int size = batchSize(settings.prompts().size() * settings.imagesPerPrompt());
+    addSlots();
+    int batches = Math.ceilDiv(slots.size(), size);
     try (Backend.Scope _ = b.scope()) {
       Texts texts = timed(Stage.TEXT_ENCODER, this::encodeTexts);
       timed(Stage.WALK, () -> {
-        for (int from = 0; from < slots.size(); from += batch) {
-          walk(texts, from, Math.min(batch, slots.size() - from), (slots.size() + batch - 1) / batch);
+        for (int i = 0; i < batches; i++) {
+          walk(texts, slots.subList(i * size, Math.min((i + 1) * size, slots.size())), i, batches);
         }
         return null;
       });
@@ -92,6 +91,17 @@ final class AmusedGeneration {
         requireGoingOn();
         return new GeneratedImage(slot.prompt, slot.index, settings.gridHeight(), settings.gridWidth(), slot.tokens, decode(slot));
       }).toList());
+    }
+  }
+
+  /** In the official order, in which PyTorch's stream is dealt out: all prompts, then all prompts again for their next image. */
+  private void addSlots() {
+    for (int index = 0; index < settings.imagesPerPrompt(); index++) {
+      for (int p = 0; p < settings.prompts().size(); p++) {
+        int[] masked = new int[settings.cells()];
+        Arrays.fill(masked, model.maskId());
+        slots.add(new Slot(settings.prompts().get(p), settings.negativePrompts().get(p), index, masked));
+      }
     }
   }
 
@@ -111,14 +121,14 @@ final class AmusedGeneration {
   }
 
   /** How many images are walked together: with Philox as many as memory likes, for an image's noise is its own; with PyTorch's stream all or none. */
-  private int batchSize() {
+  private int batchSize(int images) {
     UVit2D.Config c = model.transformer().config();
     long floatsPerCell = 2L * c.codebookSize() + 3L * c.intermediateSize() + 8L * c.hiddenSize();
     if (settings.rng() == Rng.TORCH) {
       floatsPerCell += 2L * c.codebookSize();
     }
     long bytes = Float.BYTES * floatsPerCell * settings.cells() * (settings.guided() ? 2 : 1);
-    long together = settings.rng() == Rng.TORCH ? slots.size() : 1;
+    long together = settings.rng() == Rng.TORCH ? images : 1;
     if (together * bytes > MAX_BYTES) {
       String what = settings.width() + "x" + settings.height() + " pixels";
       throw new OptionException(together == 1
@@ -126,7 +136,7 @@ final class AmusedGeneration {
           : "PyTorch's generator deals its numbers to all " + together + " images at once, which at " + what + " needs " + gibibytes(together * bytes)
               + " GiB: ask for at most " + MAX_BYTES / bytes + " images, or take the philox generator");
     }
-    return Math.clamp(Math.max(together, BATCH_BYTES / bytes), 1, slots.size());
+    return Math.clamp(Math.max(together, batchBytes / bytes), 1, images);
   }
 
   private static long gibibytes(long bytes) {
@@ -168,16 +178,14 @@ final class AmusedGeneration {
 
   // ---- walk -----------------------------------------------------------------------------------------------------------------
 
-  private void walk(Texts texts, int from, int count, int batches) {
-    List<Slot> batch = slots.subList(from, from + count);
+  /** The {@code number}-th batch from 0. */
+  private void walk(Texts texts, List<Slot> batch, int number, int batches) {
     int steps = settings.schedule().steps();
-    int stepsBefore = from / Math.max(1, batchSize()) * steps;
     try (Backend.Scope _ = b.scope()) {
-      UVit2D.Conditioning given = condition(texts, batch);
-      MaskedWalk walk = new MaskedWalk(b, model.transformer().denoiser(given, count, settings.gridHeight(), settings.gridWidth()), settings.schedule(),
-          settings.guidance(), model.maskId(), count, settings.cells());
+      Denoiser denoiser = model.transformer().denoiser(condition(texts, batch), batch.size(), settings.gridHeight(), settings.gridWidth());
+      MaskedWalk walk = new MaskedWalk(b, denoiser, settings.schedule(), settings.guidance(), model.maskId(), batch.size(), settings.cells());
       walk.run(noise(batch), tap, (step, grid) -> {
-        listener.step(stepsBefore + step + 1, batches * steps, () -> frames(batch, grid));
+        listener.step(number * steps + step + 1, batches * steps, () -> frames(batch, grid));
         requireGoingOn();
       });
       read(walk.grid(), batch);
@@ -204,7 +212,7 @@ final class AmusedGeneration {
   private WalkNoise noise(List<Slot> batch) {
     return switch (settings.rng()) {
       case PHILOX -> {
-        long[] keys = batch.stream().flatMapToLong(slot -> java.util.stream.LongStream.of(settings.seed(), slot.index)).toArray();
+        long[] keys = batch.stream().flatMapToLong(slot -> LongStream.of(settings.seed(), slot.index)).toArray();
         Tensor tensor = b.tensor(HostTensor.of("keys", keys, batch.size(), 2));
         yield WalkNoise.philox(tensor, tensor);
       }

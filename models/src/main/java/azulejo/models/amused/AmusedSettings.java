@@ -7,6 +7,7 @@ import azulejo.runtime.walk.MaskSchedule;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -20,6 +21,8 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
     int width, int height, int factor) {
   private static final int DEFAULT_STEPS = 12;
   private static final double DEFAULT_GUIDANCE = 10;
+  private static final int MAX_IMAGES = 10_000;
+  private static final int MAX_SIDE = 16_384;
   private static final List<Double> DEFAULT_TEMPERATURE = List.of(2.0, 0.0);
 
   /**
@@ -30,6 +33,8 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
   static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
     require(!request.prompts().isEmpty(), "a prompt is needed");
     require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
+    long images = (long) request.prompts().size() * request.imagesPerPrompt();
+    require(images <= MAX_IMAGES, images + " images are more than the " + MAX_IMAGES + " of one request");
     int steps = request.steps().orElse(DEFAULT_STEPS);
     require(steps >= 1, "the number of steps must be at least 1, not " + steps);
     double guidance = request.guidance().orElse(DEFAULT_GUIDANCE);
@@ -39,9 +44,12 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
         "the temperature must be one number or two (start and end) of at least 0, not " + temperature);
     MaskSchedule schedule = new MaskSchedule(curve, steps, temperature.getFirst().floatValue(),
         temperature.size() == 2 ? temperature.getLast().floatValue() : MaskSchedule.SINGLE_TEMPERATURE_END);
+    int width = pixels("width", request.width().orElse(sampleSize * factor), unit);
+    int height = pixels("height", request.height().orElse(sampleSize * factor), unit);
+    require(width > factor || height > factor || steps == 1, "a picture of " + width + "x" + height + " pixels has a single token, which takes one step, not "
+        + steps);
     return new AmusedSettings(request.prompts(), negativePrompts(request, guidance), request.imagesPerPrompt(), schedule, (float) guidance,
-        request.seed(), request.rng(), pixels("width", request.width().orElse(sampleSize * factor), unit),
-        pixels("height", request.height().orElse(sampleSize * factor), unit), factor);
+        request.seed(), request.rng(), width, height, factor);
   }
 
   private static List<String> negativePrompts(GenerationRequest request, double guidance) {
@@ -54,6 +62,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
   }
 
   private static int pixels(String option, int value, int unit) {
+    require(value <= MAX_SIDE, "the " + option + " must be at most " + MAX_SIDE + " pixels, not " + value);
     int below = value / unit * unit;
     require(value > 0 && value == below, "the " + option + " must be a positive multiple of " + unit + " pixels for this model, not " + value
         + (below > 0 ? ": " + below + " or " + (below + unit) + " would do" : ""));
@@ -95,7 +104,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
     }
     map.put("temperature", List.of(schedule.temperatureFrom(), schedule.temperatureTo()));
     map.put("seed", seed);
-    map.put("rng", rng.name().toLowerCase(java.util.Locale.ROOT));
+    map.put("rng", rng.name().toLowerCase(Locale.ROOT));
     return map;
   }
 }

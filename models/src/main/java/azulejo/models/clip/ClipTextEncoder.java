@@ -53,6 +53,20 @@ public final class ClipTextEncoder {
           json.integer("max_position_embeddings", 77), root.integer("projection_dim", 512), activation, (float) json.real("layer_norm_eps", 1e-5),
           json.integer("eos_token_id", 49407));
     }
+
+    /** Where {@link Output#pooled} is taken from: the first end token, or by the old rule the first of the highest ids. */
+    public int poolPosition(int[] ids) {
+      int best = 0;
+      for (int t = 0; t < ids.length; t++) {
+        if (eosTokenId != LEGACY_EOS_TOKEN_ID && ids[t] == eosTokenId) {
+          return t;
+        }
+        if (eosTokenId == LEGACY_EOS_TOKEN_ID && ids[t] > ids[best]) {
+          best = t;
+        }
+      }
+      return best;
+    }
   }
 
   /**
@@ -112,27 +126,13 @@ public final class ClipTextEncoder {
       layers.getLast().forward(x);
       b.norm(Norm.LAYER, x, finalNormWeight, finalNormBias, config.layerNormEps, null, x);
 
-      int[] ends = IntStream.range(0, batch).map(i -> i * length + poolPosition(ids[i])).toArray();
+      int[] ends = IntStream.range(0, batch).map(i -> i * length + config.poolPosition(ids[i])).toArray();
       b.gather(x.reshape(batch * length, width), b.tensor(HostTensor.of("pool_position", ends, batch)), pooled);
       if (textProjection != null) {
         textProjection.apply(b, pooled, embeds);
       }
     }
     return new Output(x, penultimate, pooled, embeds);
-  }
-
-  /** Where {@link Output#pooled} is taken from: the first end token, or by the old rule the first of the highest ids. */
-  public int poolPosition(int[] ids) {
-    int best = 0;
-    for (int t = 0; t < ids.length; t++) {
-      if (config.eosTokenId != LEGACY_EOS_TOKEN_ID && ids[t] == config.eosTokenId) {
-        return t;
-      }
-      if (config.eosTokenId == LEGACY_EOS_TOKEN_ID && ids[t] > ids[best]) {
-        best = t;
-      }
-    }
-    return best;
   }
 
   private final class Layer {
