@@ -47,7 +47,7 @@ final class ClipParity {
     HostTensor inputIds = golden.tensor(inputs);
     TextEncoderParity.tokenize(inputs, texts, inputIds, tokenizer, checks);
     int[][] ids = TextEncoderParity.rows(inputIds);
-    int[] lengths = IntStream.range(0, ids.length).map(i -> 1 + encoder.poolPosition(ids[i])).toArray();
+    int[] lengths = IntStream.range(0, ids.length).map(i -> 1 + encoder.config().poolPosition(ids[i])).toArray();
     try (Backend.Scope _ = backend.scope()) {
       ClipTextEncoder.Output output = encoder.encode(ids, Tap.NONE);
       HostTensor features = backend.download(output.embeds());
