@@ -163,10 +163,9 @@ final class PipelineParity {
   // ---- steps --------------------------------------------------------------------------------------------------------------
 
   private void steps() {
-    List<Double> temperature = run.request.temperature().isEmpty() ? List.of(2.0, 0.0) : run.request.temperature();
-    int count = IntStream.iterate(0, i -> seen.has("step." + i + ".prev_sample"), i -> i + 1).map(_ -> 1).sum();
-    MaskSchedule schedule = new MaskSchedule(model.curve(), count, temperature.getFirst().floatValue(),
-        temperature.size() == 2 ? temperature.getLast().floatValue() : MaskSchedule.SINGLE_TEMPERATURE_END);
+    int count = (int) IntStream.iterate(0, i -> seen.has("step." + i + ".prev_sample"), i -> i + 1).count();
+    List<?> temperature = (List<?>) model.resolve(run.request).get("temperature");
+    MaskSchedule schedule = new MaskSchedule(model.curve(), count, ((Number) temperature.get(0)).floatValue(), ((Number) temperature.get(1)).floatValue());
     TorchGenerator generator = new TorchGenerator(run.request.seed());
     for (int i = 0; i < count; i++) {
       Goldens.Golden step = golden.at("step." + i);
@@ -223,7 +222,7 @@ final class PipelineParity {
     }
     float[] guided = raw.getFirst();
     if (branches == 2) {
-      float scale = (float) run.request.guidance().orElse(10);
+      float scale = ((Number) model.resolve(run.request).get("guidance")).floatValue();
       guided = new float[rows.length * codes];
       for (int k = 0; k < guided.length; k++) {
         guided[k] = raw.get(0)[k] + scale * (raw.get(1)[k] - raw.get(0)[k]);

@@ -1,0 +1,227 @@
+package azulejo.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import azulejo.cli.parity.Parity;
+import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.reference.ReferenceBackend;
+import azulejo.runtime.CheckpointException;
+import azulejo.runtime.checkpoint.Safetensors;
+import azulejo.runtime.checkpoint.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The golden folders agree on every backend, and the checker notices when they do not. */
+class ParityTest {
+  private static final Path GOLDENS = Path.of("src/test/resources/goldens");
+  /** A line that says a check failed. */
+  private static final String FAILED = "  FAILED ";
+
+  private final List<String> lines = new ArrayList<>();
+
+  @TempDir
+  Path dir;
+
+  private record Named(String name, Supplier<Backend> open) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  private static Stream<Named> backends() {
+    return Stream.of(new Named("reference", ReferenceBackend::new));
+  }
+
+  /** Folders with the number of their checks: fewer would mean that some no longer run. */
+  private static Stream<Arguments> folders() {
+    return backends().flatMap(backend -> Stream.of(
+        Arguments.of("amused-tiny", 413, backend), Arguments.of("amused512-tiny", 160, backend), Arguments.of("clip-tiny", 8, backend)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("folders")
+  void modelsAgree(String folder, int checks, Named backend) {
+    Parity.Report report = run(GOLDENS.resolve(folder), backend.open);
+    assertThat(failures()).isEmpty();
+    assertThat(report.succeeded()).isTrue();
+    assertThat(report.passed()).isEqualTo(checks);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"tokenizer, 4", "torch-rng, 260"})
+  void tokenizerAndRandomNumbersAgree(String folder, int checks) {
+    Parity.Report report = run(GOLDENS.resolve(folder), ReferenceBackend::new);
+    assertThat(failures()).isEmpty();
+    assertThat(report.passed()).isEqualTo(checks);
+    assertThat(report.unchecked()).isEmpty();
+  }
+
+  @Test
+  void amusedLeavesNoTensorUnchecked() {
+    assertThat(run(GOLDENS.resolve("amused512-tiny"), ReferenceBackend::new).unchecked()).isEmpty();
+  }
+
+  @Test
+  void listsWhatThisVersionCannotCheck() {
+    Parity.Report report = run(GOLDENS.resolve("clip-tiny"), ReferenceBackend::new);
+    assertThat(report.unchecked()).contains("model.safetensors vision.pooler_output (CLIP vision encoder not in this version)")
+        .allMatch(line -> line.endsWith("(CLIP vision encoder not in this version)"));
+    assertThat(lines).anyMatch(line -> line.contains("vision.pooler_output")).last().asString().contains(report.unchecked().size() + " tensors not checked");
+  }
+
+  // ---- sabotage -----------------------------------------------------------------------------------------------------------
+
+  /** The value at an element of a golden tensor is moved by what its tolerance does not allow. */
+  @ParameterizedTest
+  @CsvSource({
+      "amused512-tiny, goldens/text_encoder.safetensors, penultimate, 100, 2e-4, penultimate",
+      "amused512-tiny, goldens/text_encoder.safetensors, pool_position, 0, 1, pool_position",
+      "amused512-tiny, goldens/transformer.safetensors, square.logits, 7, 2e-4, square.logits",
+      "amused512-tiny, goldens/transformer.safetensors, square.act.down_block.downsample, 1, 4e-5, square.act.down_block.downsample",
+      "amused512-tiny, goldens/vqvae.safetensors, sq.image_u8, 5, 2, sq.image_u8",
+      "amused512-tiny, goldens/vqvae.safetensors, enc.indices, 0, 1, enc.indices",
+      "amused512-tiny, goldens/pipeline_pair.safetensors, tokens, 9, 1, pair.tokens",
+      "amused512-tiny, goldens/pipeline_single.safetensors, step.2.exponential, 0, 1e-6, single.step.2.exponential",
+      "clip-tiny, goldens/model.safetensors, text_embeds, 4, 3e-5, text_embeds",
+      "torch-rng, rng.safetensors, seed42.randn.17, 16, 1e-7, seed42.randn.17"})
+  void noticesAChangedValue(String folder, String file, String tensor, int element, double by, String check) throws IOException {
+    copy(GOLDENS.resolve(folder));
+    keepOnly(dir.resolve(file));
+    change(dir.resolve(file), tensor, element, by);
+    Parity.Report report = run(dir, ReferenceBackend::new);
+    assertThat(report.succeeded()).isFalse();
+    assertThat(failures()).singleElement().asString().contains(check + " ");
+  }
+
+  @Test
+  void noticesAChangedId() throws IOException {
+    copy(GOLDENS.resolve("tokenizer"));
+    Path cases = dir.resolve("cases.json");
+    // "cat" is the last id of case 3 in both variants
+    Files.writeString(cases, Files.readString(cases).replaceFirst("2368,", "2369,"));
+    assertThat(run(dir, ReferenceBackend::new).succeeded()).isFalse();
+    assertThat(failures()).anyMatch(line -> line.contains("hf_slow_no_ftfy"));
+  }
+
+  @Test
+  void noticesAChangedWeight() throws IOException {
+    copy(GOLDENS.resolve("clip-tiny"));
+    change(dir.resolve("model.safetensors"), "text_model.encoder.layers.1.mlp.fc2.bias", 0, 0.05);
+    assertThat(run(dir, ReferenceBackend::new).succeeded()).isFalse();
+    assertThat(failures()).anyMatch(line -> line.contains("text_embeds"));
+  }
+
+  @Test
+  void listsATensorThatNobodyUses() throws IOException {
+    copy(GOLDENS.resolve("torch-rng"));
+    try (Safetensors golden = Safetensors.open(GOLDENS.resolve("torch-rng/rng.safetensors"))) {
+      List<HostTensor> tensors = new ArrayList<>(golden.tensors().values());
+      tensors.add(HostTensor.of("seed0.unheard_of.1", new float[] {1}, 1));
+      SafetensorsWriter.write(dir.resolve("rng.safetensors"), golden.metadata(), tensors);
+    }
+    Parity.Report report = run(dir, ReferenceBackend::new);
+    assertThat(report.unchecked()).containsExactly("rng.safetensors seed0.unheard_of.1");
+    assertThat(report.passed()).isEqualTo(260);
+  }
+
+  @Test
+  void refusesAFolderOfAnotherKind() throws IOException {
+    assertThatThrownBy(() -> run(dir, ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining("no goldens that this version knows");
+    Files.writeString(dir.resolve("model_index.json"), "{\"_class_name\": \"StableDiffusionPipeline\"}");
+    assertThatThrownBy(() -> run(dir, ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining(dir.toString());
+    assertThatThrownBy(() -> run(dir.resolve("none"), ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining("not a folder");
+  }
+
+  @Test
+  void aCheckpointWithoutRecordingsIsNoSuccess() throws IOException {
+    copy(GOLDENS.resolve("amused-tiny"));
+    keepOnly(dir.resolve("goldens/none"));
+    Parity.Report report = run(dir, ReferenceBackend::new);
+    assertThat(report.passed() + report.failed()).isZero();
+    assertThat(report.succeeded()).isFalse();
+    assertThat(lines).last().asString().startsWith("no check ran");
+  }
+
+  @Test
+  void aBrokenPartFailsAndTheOthersAreStillChecked() throws IOException {
+    copy(GOLDENS.resolve("amused512-tiny"));
+    Files.writeString(dir.resolve("goldens/pipeline_runs.json"), "[{\"tag\": \"single\", \"seed\": 30, \"prompt\": [\"x\"], \"strength\": 0.5}]");
+    Parity.Report report = run(dir, ReferenceBackend::new);
+    assertThat(failures()).singleElement().asString().contains("strength");
+    assertThat(report.passed()).isGreaterThan(50);
+    assertThat(report.unchecked()).contains("pipeline_pair.safetensors tokens");
+  }
+
+  // ---- helpers ------------------------------------------------------------------------------------------------------------
+
+  private Parity.Report run(Path folder, Supplier<Backend> backend) {
+    lines.clear();
+    try (Backend b = backend.get()) {
+      return Parity.run(folder, b, lines::add);
+    }
+  }
+
+  private List<String> failures() {
+    return lines.stream().filter(line -> line.startsWith(FAILED)).toList();
+  }
+
+  private void copy(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Path target = dir.resolve(folder.relativize(file).toString());
+        Files.createDirectories(target.getParent());
+        Files.copy(file, target);
+      }
+    }
+  }
+
+  /** Deletes the recordings beside {@code file}: what is not needed need not be run. */
+  private static void keepOnly(Path file) throws IOException {
+    try (Stream<Path> files = Files.list(file.getParent())) {
+      for (Path other : files.filter(f -> f.toString().endsWith(".safetensors") && !f.equals(file)).toList()) {
+        Files.delete(other);
+      }
+    }
+  }
+
+  /** Adds to an element of an f32, i64 or u8 tensor. */
+  private static void change(Path file, String name, int element, double by) throws IOException {
+    Path changed = file.resolveSibling("changed");
+    try (Safetensors original = Safetensors.open(file)) {
+      List<HostTensor> tensors = new ArrayList<>();
+      for (HostTensor tensor : original.tensors().values()) {
+        tensors.add(tensor.name().equals(name) ? changed(tensor, element, by) : tensor);
+      }
+      SafetensorsWriter.write(changed, original.metadata(), tensors);
+    }
+    Files.move(changed, file, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static HostTensor changed(HostTensor tensor, int element, double by) {
+    long[] shape = tensor.shape().toArray();
+    if (tensor.dtype() == DType.F32) {
+      float[] values = tensor.toFloats();
+      values[element] += (float) by;
+      return HostTensor.of(tensor.name(), values, shape);
+    }
+    int[] values = tensor.toInts();
+    values[element] += values[element] > 200 ? -(int) by : (int) by;
+    return HostTensor.of(tensor.name(), values, shape);
+  }
+}
