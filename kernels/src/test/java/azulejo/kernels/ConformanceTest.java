@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import azulejo.kernels.OpRun.Layout;
 import azulejo.kernels.reference.ReferenceBackend;
+import azulejo.kernels.vector.VectorBackend;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,7 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ConformanceTest {
   /** A new backend joins here. */
   static List<Supplier<Backend>> backends() {
-    return List.of(ReferenceBackend::new);
+    return List.of(ReferenceBackend::new, VectorBackend::new);
   }
 
   @TestFactory

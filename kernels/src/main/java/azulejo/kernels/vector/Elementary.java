@@ -1,115 +1,150 @@
 package azulejo.kernels.vector;
 
+import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
-import static azulejo.kernels.vector.Lanes.I;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LT;
 
 import azulejo.kernels.Activation;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Elementary functions in multiplications, additions and fused multiply-adds only: the library's own vector functions give other bits in
- * the interpreter than in compiled code. The polynomials are minimax fits made for this file; errors are relative to the exact value.
+ * Elementary functions of a vector. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code
+ * give the same bits. The polynomials are minimax fits (Lawson's algorithm) made for this file.
+ *
+ * <p>A call is free only where C2 inlines it, and C2 stops inlining methods that are not the JDK's own after a few dozen vector operations in one
+ * compiled method (NodeCountInliningCutoff). So a kernel has these calls in a small method with one loop, at the start of its body, and its
+ * methods pass vectors to each other through memory.
  */
 final class Elementary {
-  /** Added to a float of magnitude below 2^22, leaves its nearest integer in the low bits. */
-  private static final float ROUND = 0x1.8p23f;
-
-  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  private static final float LOG2_E = 0x1.715476p0f;
+  // ln 2 in two parts; the upper one has 16 bits, so its product with any exponent is exact.
   private static final float LN2_HIGH = 0x1.62e4p-1f;
   private static final float LN2_LOW = 0x1.7f7d1cp-20f;
-  private static final float LOG2_E = 1.44269504f;
-  private static final float SQRT_HALF = 0.70710678f;
+  // Adding 1.5 * 2^23 leaves a float rounded to an integer, which then stands in its lowest bits.
+  private static final float ROUND = 0x1.8p23f;
+  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+
+  // Swaps of lane halves, quarters, ... for a sum over lanes in a fixed order.
+  private static final VectorShuffle<Float> SWAP_8 = swap(8);
+  private static final VectorShuffle<Float> SWAP_4 = swap(4);
+  private static final VectorShuffle<Float> SWAP_2 = swap(2);
+  private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
   private Elementary() {}
 
-  /** e^x within 1 ulp or so, over the whole range: 0 and infinity at its ends, NaN of NaN. */
+  private static VectorShuffle<Float> swap(int distance) {
+    return VectorShuffle.fromOp(F, i -> (i ^ distance) & (F.length() - 1));
+  }
+
+  /** {@code e^x}, within 1.1 ulp (2 ulp of the smallest normal number where the result is below it); NaN stays NaN. */
   static FloatVector exp(FloatVector x) {
-    // x = n ln 2 + r, |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r); 2^n in two factors, as n may pass the exponent's range by itself.
-    FloatVector limited = x.max(-126f).min(126f);
-    FloatVector shifted = limited.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND));
-    IntVector n = shifted.reinterpretAsInts().sub(ROUND_BITS);
-    FloatVector k = shifted.sub(ROUND);
-    FloatVector r = k.fma(FloatVector.broadcast(F, -LN2_HIGH), limited);
-    r = k.fma(FloatVector.broadcast(F, -LN2_LOW), r);
-    FloatVector q = r.fma(FloatVector.broadcast(F, 1.38145986e-3f), FloatVector.broadcast(F, 8.36871688e-3f));
-    q = q.fma(r, FloatVector.broadcast(F, 4.16683880e-2f));
-    q = q.fma(r, FloatVector.broadcast(F, 1.66665206e-1f));
-    q = q.fma(r, FloatVector.broadcast(F, 4.99999934e-1f));
-    FloatVector e = q.fma(r.mul(r), r).add(1f);
-    IntVector half = n.lanewise(VectorOperators.ASHR, 1);
-    return e.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
+    // Beyond these bounds the result is infinite or zero.
+    x = x.blend(89f, x.compare(GT, 89f));
+    x = x.blend(-105f, x.compare(LT, -105f));
+    FloatVector rounded = x.fma(LOG2_E, ROUND);
+    FloatVector n = rounded.sub(ROUND);
+    FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), x);
+    r = n.fma(FloatVector.broadcast(F, -LN2_LOW), r);
+    FloatVector p = r.fma(0.001381459878757596f, 0.008368716575205326f);
+    p = p.fma(r, FloatVector.broadcast(F, 0.04166838899254799f));
+    p = p.fma(r, FloatVector.broadcast(F, 0.1666652113199234f));
+    p = p.fma(r, FloatVector.broadcast(F, 0.4999999403953552f));
+    p = r.mul(r).fma(p, r).add(1f);
+    // 2^n as two factors, because n reaches from -151 to 128.
+    IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
+    IntVector half = exponent.lanewise(ASHR, 1);
+    FloatVector power = half.add(127).lanewise(LSHL, 23).reinterpretAsFloats();
+    return p.mul(power).mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
   }
 
-  private static FloatVector powerOfTwo(IntVector n) {
-    return n.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
-  }
-
-  /** 1 / (1 + e^-x). */
+  /** {@code 1 / (1 + e^-x)}, relative error below 4e-7 where the result is normal. */
   static FloatVector sigmoid(FloatVector x) {
     return FloatVector.broadcast(F, 1f).div(exp(x.neg()).add(1f));
   }
 
-  /** erf(x) within 2 ulp. */
-  static FloatVector erf(FloatVector x) {
-    // x P(x^2) for |x| < 1, else 1 - e^-Q(|x|), which is 1 in f32 from 4 on.
-    FloatVector s = x.mul(x);
-    FloatVector p = s.fma(FloatVector.broadcast(F, 7.85386122e-5f), FloatVector.broadcast(F, -8.01019358e-4f));
-    p = p.fma(s, FloatVector.broadcast(F, 5.18832768e-3f));
-    p = p.fma(s, FloatVector.broadcast(F, -2.68538119e-2f));
-    p = p.fma(s, FloatVector.broadcast(F, 1.12835851e-1f));
-    p = p.fma(s, FloatVector.broadcast(F, -3.76126258e-1f));
-    // 2 / sqrt(pi) = 1 + 0.128...: the split keeps the last bits
-    FloatVector small = p.fma(s, FloatVector.broadcast(F, 1.28379166e-1f)).fma(x, x);
-    FloatVector t = x.abs().min(4f);
-    FloatVector q = t.fma(FloatVector.broadcast(F, -1.85573971e-4f), FloatVector.broadcast(F, 2.93960693e-3f));
-    q = q.fma(t, FloatVector.broadcast(F, -2.18053169e-2f));
-    q = q.fma(t, FloatVector.broadcast(F, 1.03037366e-1f));
-    q = q.fma(t, FloatVector.broadcast(F, 6.38225681e-1f));
-    q = q.fma(t, FloatVector.broadcast(F, 1.12704003f));
-    q = q.fma(t, FloatVector.broadcast(F, 3.53719954e-4f));
-    FloatVector one = FloatVector.broadcast(F, 1f);
-    FloatVector large = one.sub(exp(q.neg()));
-    IntVector sign = x.reinterpretAsInts().and(Integer.MIN_VALUE);
-    FloatVector signed = large.reinterpretAsInts().or(sign).reinterpretAsFloats();
-    VectorMask<Float> isLarge = t.compare(VectorOperators.GE, one);
-    return small.blend(signed, isLarge);
+  /** {@code x * sigmoid(x)}. */
+  static FloatVector silu(FloatVector x) {
+    return x.div(exp(x.neg()).add(1f));
   }
 
-  /** Applies {@code activation} in place to {@code count} vectors of floats at {@code address}. */
-  static void activate(Activation activation, long address, int count) {
+  /** {@code x * sigmoid(1.702 x)}. */
+  static FloatVector quickGelu(FloatVector x) {
+    return x.div(exp(x.mul(-1.702f)).add(1f));
+  }
+
+  /**
+   * {@code x * Phi(x)} with relative error below 1e-6 + 1e-7 x^2 even in the negative tail: Phi(-|x|) = e^(-x^2 / 2) R(|x|), where R is a
+   * polynomial in {@code t = 1 / (1 + |x| / 4)} that vanishes at t = 0 (the form of Abramowitz and Stegun, 7.1.26, to higher degree).
+   */
+  static FloatVector gelu(FloatVector x) {
+    FloatVector e = exp(x.mul(x).mul(-0.5f));
+    FloatVector t = FloatVector.broadcast(F, 1f).div(x.abs().fma(0.25f, 1f));
+    FloatVector p = t.fma(0.02517484f, -0.15011063f);
+    p = p.fma(t, FloatVector.broadcast(F, 0.29046954f));
+    p = p.fma(t, FloatVector.broadcast(F, -0.19921373f));
+    p = p.fma(t, FloatVector.broadcast(F, 0.19713434f));
+    p = p.fma(t, FloatVector.broadcast(F, 0.03494164f));
+    p = p.fma(t, FloatVector.broadcast(F, 0.10321786f));
+    p = p.fma(t, FloatVector.broadcast(F, 0.09859328f));
+    p = p.fma(t, FloatVector.broadcast(F, 0.09979283f));
+    FloatVector tail = e.mul(p.mul(t));
+    return x.mul(tail.blend(FloatVector.broadcast(F, 1f).sub(tail), x.compare(GT, 0f)));
+  }
+
+  /** The sum of all lanes: pairs at distance 8, then 4, 2, 1. ({@code reduceLanes} leaves the order open, and with it the rounding.) */
+  static float sum(FloatVector v) {
+    if (F.length() > 8) {
+      v = v.add(v.rearrange(SWAP_8));
+    }
+    if (F.length() > 4) {
+      v = v.add(v.rearrange(SWAP_4));
+    }
+    v = v.add(v.rearrange(SWAP_2));
+    return v.add(v.rearrange(SWAP_1)).lane(0);
+  }
+
+  /** {@code out = activation(x)} for n floats at x; {@code out} may be x. */
+  static void activate(Activation activation, long x, long out, int n) {
     switch (activation) {
-      case NONE -> {}
-      case SILU -> silu(address, count);
-      case GELU -> gelu(address, count);
-      case QUICK_GELU -> quickGelu(address, count);
+      case NONE -> Pointwise.copy(x, out, n);
+      case SILU -> silu(x, out, n);
+      case GELU -> gelu(x, out, n);
+      case QUICK_GELU -> quickGelu(x, out, n);
     }
   }
 
-  private static void silu(long address, int count) {
-    for (int i = 0; i < count; i++) {
-      long at = address + (long) i * Lanes.BYTES;
-      FloatVector x = Lanes.load(at);
-      Lanes.store(x.div(exp(x.neg()).add(1f)), at);
+  private static void silu(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(silu(Lanes.load(x + 4L * i)), out + 4L * i);
+    }
+    if (i < n) {
+      Lanes.store(silu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
     }
   }
 
-  private static void gelu(long address, int count) {
-    for (int i = 0; i < count; i++) {
-      long at = address + (long) i * Lanes.BYTES;
-      FloatVector x = Lanes.load(at);
-      FloatVector phi = erf(x.mul(SQRT_HALF)).add(1f).mul(0.5f);
-      Lanes.store(x.mul(phi), at);
+  private static void gelu(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(gelu(Lanes.load(x + 4L * i)), out + 4L * i);
+    }
+    if (i < n) {
+      Lanes.store(gelu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
     }
   }
 
-  private static void quickGelu(long address, int count) {
-    for (int i = 0; i < count; i++) {
-      long at = address + (long) i * Lanes.BYTES;
-      FloatVector x = Lanes.load(at);
-      Lanes.store(x.div(exp(x.mul(-1.702f)).add(1f)), at);
+  private static void quickGelu(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(quickGelu(Lanes.load(x + 4L * i)), out + 4L * i);
+    }
+    if (i < n) {
+      Lanes.store(quickGelu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
     }
   }
 }

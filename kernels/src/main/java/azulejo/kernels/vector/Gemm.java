@@ -306,7 +306,7 @@ final class Gemm {
           write(at, bias, residual, out, width);
         } else {
           write(at, bias, 0, at, width);
-          Elementary.activate(e.activation, at, vectors);
+          Elementary.activate(e.activation, at, at, vectors * COUNT);
           write(at, 0, residual, out, width);
         }
       }

@@ -3,11 +3,18 @@ package azulejo.kernels.vector;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import azulejo.kernels.Activation;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.UnaryOperator;
 import jdk.incubator.vector.FloatVector;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("lanes")
 class ElementaryTest {
   private static float first(UnaryOperator<FloatVector> f, float x) {
     return f.apply(FloatVector.broadcast(Lanes.F, x)).lane(0);
@@ -41,31 +48,83 @@ class ElementaryTest {
     assertThat(first(Elementary::sigmoid, 200)).isEqualTo(1);
   }
 
-  /** erf by its Taylor series in double; past 3 the series loses digits, there erf is compared with 1 - erfc from its continued fraction. */
-  private static double erf(double x) {
-    if (Math.abs(x) > 3) {
+  @Test
+  void silu() {
+    check(Elementary::silu, x -> x / (1 + Math.exp(-x)), -87, 30, 3);
+  }
+
+  /** 1.702 and its product with x are rounded before they go into the exponent, so the relative error grows with x. */
+  @Test
+  void quickGelu() {
+    check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -1, 30, 4);
+    check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -20, -1, 40);
+  }
+
+  /** The upper tail of the normal distribution: its Taylor series near 0, its continued fraction beyond 3. */
+  private static double tail(double x) {
+    if (x > 3) {
       double f = 0;
       for (int i = 60; i > 0; i--) {
-        f = i / 2.0 / (Math.abs(x) + f);
+        f = i / (x + f);
       }
-      return Math.signum(x) * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + f));
+      return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI) / (x + f);
     }
     double term = x;
     double sum = x;
     for (int i = 1; i < 100; i++) {
-      term *= -x * x / i;
+      term *= -x * x / (2 * i);
       sum += term / (2 * i + 1);
     }
-    return sum * 2 / Math.sqrt(Math.PI);
+    return 0.5 - sum / Math.sqrt(2 * Math.PI);
+  }
+
+  /** Where the values are not lost in rounding x^2 / 2, as deep in the negative tail, a few ulp. */
+  @Test
+  void gelu() {
+    DoubleUnaryOperator exact = x -> x * (x > 0 ? 1 - tail(x) : tail(-x));
+    check(Elementary::gelu, exact, 0, 20, 5);
+    check(Elementary::gelu, exact, -1, 0, 6);
+    check(Elementary::gelu, exact, -4, -1, 24);
+    check(Elementary::gelu, exact, -12, -4, 140);
+    assertThat(first(Elementary::gelu, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+    assertThat(first(Elementary::gelu, -20)).isEqualTo(-0f);
+    assertThat(first(Elementary::gelu, Float.NaN)).isNaN();
+  }
+
+  /** Pairs far apart first: a sum in any other order loses the small values, or keeps them. */
+  @Test
+  void sumOfLanesInAFixedOrder() {
+    int n = Lanes.COUNT;
+    float[] lanes = new float[n];
+    lanes[0] = 0x1p24f;
+    lanes[n / 2] = 1;
+    lanes[n / 2 + 1] = 1;
+    lanes[1] = 1;
+    float[] tree = lanes.clone();
+    for (int half = n / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        tree[i] += tree[i + half];
+      }
+    }
+    assertThat(Elementary.sum(FloatVector.fromArray(Lanes.F, lanes, 0))).isEqualTo(tree[0]);
   }
 
   @Test
-  void errorFunction() {
-    check(Elementary::erf, ElementaryTest::erf, -6, 6, 2);
-    check(Elementary::erf, ElementaryTest::erf, -0.01f, 0.01f, 2);
-    assertThat(first(Elementary::erf, Float.POSITIVE_INFINITY)).isEqualTo(1);
-    assertThat(first(Elementary::erf, Float.NEGATIVE_INFINITY)).isEqualTo(-1);
-    assertThat(first(Elementary::erf, -0f)).isEqualTo(-0f);
-    assertThat(first(Elementary::erf, Float.NaN)).isNaN();
+  void activatesAnyNumberOfFloatsAndNoMore() {
+    try (Arena arena = Arena.ofConfined()) {
+      for (Activation activation : Activation.values()) {
+        for (int n = 0; n <= 2 * Lanes.COUNT + 1; n++) {
+          float[] values = new float[3 * Lanes.COUNT];
+          Arrays.fill(values, 7);
+          MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
+          MemorySegment out = arena.allocate(x.byteSize(), 4).fill((byte) 0);
+          Elementary.activate(activation, x.address(), out.address(), n);
+          for (int i = 0; i < out.byteSize() / 4; i++) {
+            float y = out.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            assertThat(y != 0).as("%s of %d, element %d is %s", activation, n, i, y).isEqualTo(i < n);
+          }
+        }
+      }
+    }
   }
 }

@@ -1,0 +1,61 @@
+package azulejo.kernels;
+
+import azulejo.kernels.reference.ReferenceBackend;
+import azulejo.kernels.vector.VectorBackend;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** The backends this build knows, by name. One that cannot run here is refused with its reason and its cure, never replaced by another. */
+public final class Backends {
+  /** Used where the user names none. */
+  public static final String DEFAULT = "vector";
+
+  // No type of the Vector API may be named here: this class must load on a JVM without it to say what is missing.
+  private static final List<Entry> ENTRIES = List.of(
+      new Entry("reference", Optional::empty, ReferenceBackend::new),
+      new Entry("vector", Backends::withoutVectorApi, VectorBackend::new));
+
+  private Backends() {}
+
+  /** @param obstacle why it cannot run on this machine and JVM, and the cure */
+  private record Entry(String name, Supplier<Optional<String>> obstacle, Supplier<Backend> open) {}
+
+  /** A backend on this machine: what it runs on, or why it cannot and how to cure that. */
+  public record Status(String name, boolean available, String detail) {}
+
+  public static List<String> names() {
+    return ENTRIES.stream().map(Entry::name).toList();
+  }
+
+  /** @throws IllegalArgumentException with one sentence for the user, for an unknown name or a backend that cannot run here */
+  public static Backend open(String name) {
+    Entry entry = ENTRIES.stream().filter(e -> e.name.equals(name)).findFirst().orElseThrow(
+        () -> new IllegalArgumentException("there is no backend '" + name + "'; choose one of " + String.join(", ", names())));
+    entry.obstacle.get().ifPresent(reason -> {
+      throw new IllegalArgumentException("the backend '" + name + "' cannot run here: " + reason);
+    });
+    return entry.open.get();
+  }
+
+  /** All backends in the order of {@link #names}. */
+  public static List<Status> survey() {
+    return ENTRIES.stream().map(Backends::status).toList();
+  }
+
+  private static Status status(Entry entry) {
+    Optional<String> obstacle = entry.obstacle.get();
+    if (obstacle.isPresent()) {
+      return new Status(entry.name, false, obstacle.get());
+    }
+    try (Backend backend = entry.open.get()) {
+      return new Status(entry.name, true, backend.description());
+    }
+  }
+
+  private static Optional<String> withoutVectorApi() {
+    return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()
+        ? Optional.empty()
+        : Optional.of("the JVM runs without its Vector API; start it with --add-modules jdk.incubator.vector");
+  }
+}

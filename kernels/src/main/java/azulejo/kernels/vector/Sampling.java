@@ -1,0 +1,261 @@
+package azulejo.kernels.vector;
+
+import static azulejo.kernels.vector.Lanes.COUNT;
+import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.I;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+
+import azulejo.kernels.Checks;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Philox;
+import azulejo.kernels.Tensor;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * The draw, a task for some rows of logits, and the masked walk's path, a few hundred scalar operations a step. Guided logits and
+ * confidences are rounded to f32 operation by operation, as PyTorch does, because comparisons between them decide tokens and masks.
+ */
+final class Sampling {
+  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
+
+  private Sampling() {}
+
+  // ---- the draw -----------------------------------------------------------------------------------------------------------
+
+  static void draw(Workers workers, Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
+      Tensor fault) {
+    Rows from = Rows.of(logits);
+    Rows cells = Rows.of(open);
+    Rows random = random(noise);
+    Rows winners = Rows.of(tokens);
+    Rows probabilities = Rows.of(probability);
+    int codes = from.columns();
+    int places = cells.columns();
+    int rows = cells.count() * places;
+    boolean guided = logits.dim(0) == 2;
+    int now = getInt(Rows.of(step).address());
+    long faultAt = Rows.of(fault).address();
+    int each = Rows.perTask(codes);
+    long vectors = 4L * (codes + 2 * COUNT);
+    workers.run((rows + each - 1) / each, (task, worker) -> {
+      long x = workers.scratch(worker, 2 * vectors + 8L * COUNT);
+      long q = x + vectors;
+      long lanes = q + vectors;
+      for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+        int b = r / places;
+        long column = 4L * (r % places);
+        int position = getInt(cells.at(b) + column);
+        if (position == -1) {
+          setInt(winners.at(b) + column, -1);
+          Lanes.set(probabilities.at(b) + column, 0);
+          continue;
+        }
+        float max = guide(from.at(r), from.at(guided ? rows + r : r), guidance, x, codes);
+        if (Float.isNaN(max)) {
+          fault(faultAt, now + 1);
+          setInt(winners.at(b) + column, 0);
+          Lanes.set(probabilities.at(b) + column, 0);
+          continue;
+        }
+        long variates = switch (noise) {
+          case Noise.Counter(_, var stream) -> {
+            VectorPhilox.exponentials(getLong(random.at(b)), stream, getLong(random.at(b) + 8), now, position, codes, q);
+            yield q;
+          }
+          case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
+        };
+        float sum = weigh(x, max, codes);
+        int winner = race(x, variates, codes, lanes);
+        setInt(winners.at(b) + column, winner);
+        Lanes.set(probabilities.at(b) + column, Lanes.get(x + 4L * winner) / sum);
+      }
+    });
+  }
+
+  /** Several rows may come here at once: they write the same value. */
+  private static void fault(long address, int value) {
+    if (getInt(address) == 0) {
+      setInt(address, value);
+    }
+  }
+
+  /**
+   * Writes {@code u + guidance * (c - u)} to {@code out}, padded with -infinity; returns the largest, or NaN if one is NaN or infinite.
+   * Without guidance c is u, which leaves u as it is.
+   */
+  private static float guide(long u, long c, float guidance, long out, int n) {
+    FloatVector scale = FloatVector.broadcast(F, guidance);
+    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector finite = FloatVector.zero(F);
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector from = Lanes.load(u + 4L * i);
+      FloatVector x = Lanes.load(c + 4L * i).sub(from).fma(scale, from);
+      Lanes.store(x, out + 4L * i);
+      max = max.blend(x, x.compare(GT, max));
+      finite = x.fma(FloatVector.zero(F), finite);
+    }
+    if (i < n) {
+      FloatVector from = Lanes.load(u + 4L * i, n - i);
+      FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
+      finite = x.fma(FloatVector.zero(F), finite);
+      x = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
+      Lanes.store(x, out + 4L * i);
+      max = max.blend(x, x.compare(GT, max));
+    }
+    return max.reduceLanes(MAX) + Elementary.sum(finite);
+  }
+
+  /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum. */
+  private static float weigh(long x, float max, int n) {
+    FloatVector sum = FloatVector.zero(F);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector e = Elementary.exp(Lanes.load(x + 4L * i).sub(max));
+      Lanes.store(e, x + 4L * i);
+      sum = sum.add(e);
+    }
+    return Elementary.sum(sum);
+  }
+
+  /** The code with the largest {@code weight / q}, the lowest one on a tie; {@code lanes} is room for two vectors. */
+  private static int race(long weights, long q, int n, long lanes) {
+    FloatVector best = FloatVector.broadcast(F, -1f);
+    IntVector winner = IntVector.zero(I);
+    IntVector code = LANE;
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector score = Lanes.load(weights + 4L * i).div(Lanes.load(q + 4L * i));
+      VectorMask<Float> better = score.compare(GT, best);
+      best = best.blend(score, better);
+      winner = winner.blend(code, better.cast(I));
+      code = code.add(COUNT);
+    }
+    if (i < n) {
+      FloatVector score = Lanes.load(weights + 4L * i, n - i).div(Lanes.load(q + 4L * i, n - i));
+      VectorMask<Float> better = score.compare(GT, best, F.indexInRange(i, n));
+      best = best.blend(score, better);
+      winner = winner.blend(code, better.cast(I));
+    }
+    Lanes.store(best, lanes);
+    Lanes.store(winner, lanes + Lanes.BYTES);
+    float highest = -1;
+    int lowest = 0;
+    for (int lane = 0; lane < COUNT; lane++) {
+      float score = Lanes.get(lanes + 4L * lane);
+      int at = getInt(lanes + Lanes.BYTES + 4L * lane);
+      if (score > highest || score == highest && at < lowest) {
+        highest = score;
+        lowest = at;
+      }
+    }
+    return lowest;
+  }
+
+  // ---- the path -----------------------------------------------------------------------------------------------------------
+
+  static void openCells(Tensor grid, int maskId, Tensor open, Tensor count) {
+    Rows cells = Rows.of(grid);
+    Rows to = Rows.of(open);
+    Rows counts = Rows.of(count);
+    for (int b = 0; b < cells.count(); b++) {
+      int found = 0;
+      for (int cell = 0; cell < cells.columns() && found < to.columns(); cell++) {
+        if (getInt(cells.at(b) + 4L * cell) == maskId) {
+          setInt(to.at(b) + 4L * found++, cell);
+        }
+      }
+      setInt(counts.address() + 4L * b, found);
+      for (int p = found; p < to.columns(); p++) {
+        setInt(to.at(b) + 4L * p, -1);
+      }
+    }
+  }
+
+  static void reveal(Tensor grid, Tensor open, Tensor tokens) {
+    Rows to = Rows.of(grid);
+    Rows cells = Rows.of(open);
+    Rows drawn = Rows.of(tokens);
+    for (int b = 0; b < cells.count(); b++) {
+      for (int p = 0; p < cells.columns(); p++) {
+        int cell = getInt(cells.at(b) + 4L * p);
+        if (cell != -1) {
+          setInt(to.at(b) + 4L * Checks.index("reveal", cell, to.columns()), getInt(drawn.at(b) + 4L * p));
+        }
+      }
+    }
+  }
+
+  static void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId,
+      Noise noise, Tensor step, Tensor confidence) {
+    Rows to = Rows.of(grid);
+    Rows cells = Rows.of(open);
+    Rows random = random(noise);
+    Rows probabilities = Rows.of(probability);
+    Rows confidences = Rows.of(confidence);
+    int n = to.columns();
+    int now = getInt(Rows.of(step).address());
+    float[] sorted = new float[n];
+    for (int b = 0; b < to.count(); b++) {
+      long c = confidences.at(b);
+      for (int cell = 0; cell < n; cell++) {
+        Lanes.set(c + 4L * cell, Float.MAX_VALUE);
+      }
+      for (int p = 0; p < cells.columns(); p++) {
+        int cell = getInt(cells.at(b) + 4L * p);
+        if (cell != -1) {
+          Lanes.set(c + 4L * Checks.index("remask", cell, n), Lanes.get(probabilities.at(b) + 4L * p));
+        }
+      }
+      for (int cell = 0; cell < n; cell++) {
+        float gumbel = -log(Math.max(-log(Math.max(uniform(noise, random.at(b), now, cell), 1e-20f)), 1e-20f));
+        sorted[cell] = log(Math.max(Lanes.get(c + 4L * cell), 1e-20f)) + temperature * gumbel;
+        Lanes.set(c + 4L * cell, sorted[cell]);
+      }
+      Arrays.sort(sorted);
+      float cut = sorted[Math.max(1, Math.min(getInt(Rows.of(count).address() + 4L * b) - 1, maskLength))];
+      for (int cell = 0; cell < n; cell++) {
+        if (Lanes.get(c + 4L * cell) < cut) {
+          setInt(to.at(b) + 4L * cell, maskId);
+        }
+      }
+    }
+  }
+
+  /** Row b is image b's key, or its (path's) variates. */
+  private static Rows random(Noise noise) {
+    return switch (noise) {
+      case Noise.Counter(var keys, _) -> Rows.of(keys);
+      case Noise.Given(var values) -> Rows.of(values);
+    };
+  }
+
+  private static float uniform(Noise noise, long random, int step, int cell) {
+    return switch (noise) {
+      case Noise.Counter(_, var stream) -> Philox.uniform(Philox.word(getLong(random), stream, getLong(random + 8), step, cell, 0));
+      case Noise.Given(_) -> Lanes.get(random + 4L * cell);
+    };
+  }
+
+  /** StrictMath: the path must not differ between machines. */
+  private static float log(float x) {
+    return (float) StrictMath.log(x);
+  }
+
+  private static int getInt(long address) {
+    return MEMORY.get(ValueLayout.JAVA_INT, address);
+  }
+
+  private static void setInt(long address, int value) {
+    MEMORY.set(ValueLayout.JAVA_INT, address, value);
+  }
+
+  private static long getLong(long address) {
+    return MEMORY.get(ValueLayout.JAVA_LONG, address);
+  }
+}

@@ -1,0 +1,191 @@
+package azulejo.kernels.vector;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.AttentionMask;
+import azulejo.kernels.Checks;
+import azulejo.kernels.Filter;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Matrix;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Norm;
+import azulejo.kernels.Padding;
+import azulejo.kernels.Tensor;
+import azulejo.kernels.cpu.CpuBackend;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The ops with the JDK's Vector API on a team of threads. Needs the module {@code jdk.incubator.vector}; who may run without it opens this
+ * backend through {@link azulejo.kernels.Backends}.
+ */
+public final class VectorBackend extends CpuBackend {
+  private final Workers workers;
+
+  /** On all the processors that this JVM may use. */
+  public VectorBackend() {
+    this(Runtime.getRuntime().availableProcessors());
+  }
+
+  public VectorBackend(int threads) {
+    workers = new Workers(threads);
+  }
+
+  @Override
+  public String name() {
+    return "vector";
+  }
+
+  /** Such as "Vector API, 512-bit (16 lanes), 2 threads, C2". */
+  @Override
+  public String description() {
+    return "Vector API, %d-bit (%d lanes), %d thread%s, %s".formatted(8 * Lanes.BYTES, Lanes.COUNT, workers.threads(), workers.threads() == 1 ? "" : "s",
+        Jit.name());
+  }
+
+  @Override
+  public Matrix matrix(HostTensor weight) {
+    Checks.matrix(weight);
+    return Gemm.pack(workers, this::allocate, weight);
+  }
+
+  @Override
+  public Filter filter(HostTensor weight) {
+    Checks.filter(weight);
+    return Conv2d.pack(workers, this::allocate, weight);
+  }
+
+  @Override
+  public void gather(Tensor table, Tensor index, Tensor out) {
+    Checks.gather(table, index, out);
+    Pointwise.gather(workers, table, index, out);
+  }
+
+  @Override
+  public void add(Tensor a, Tensor b, Tensor out) {
+    Checks.add(a, b, out);
+    Pointwise.add(workers, a, b, out);
+  }
+
+  @Override
+  public void activate(Tensor x, Activation activation, Tensor out) {
+    Checks.activate(x, out);
+    Pointwise.activate(workers, x, activation, out);
+  }
+
+  @Override
+  public void gate(Tensor x, Activation activation, Tensor out) {
+    Checks.gate(x, out);
+    Pointwise.gate(workers, x, activation, out);
+  }
+
+  @Override
+  public void modulate(Tensor x, Tensor scaleShift, Tensor out) {
+    Checks.modulate(x, scaleShift, out);
+    Pointwise.modulate(workers, x, scaleShift, out);
+  }
+
+  @Override
+  public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
+    Checks.linear(x, weight, bias, residual, out);
+    if (!(weight instanceof Gemm.Packed packed)) {
+      throw new IllegalArgumentException("linear: the weight belongs to another backend");
+    }
+    Rows rows = Rows.of(x);
+    Gemm.linear(workers, rows.address(), rows.stride() / Float.BYTES, rows.count(), packed, epilogue(bias, activation, residual, out));
+  }
+
+  @Override
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
+    Checks.attention(q, k, v, heads, out);
+    Attention.attention(workers, q, k, v, heads, scale, mask, out);
+  }
+
+  @Override
+  public void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out) {
+    Checks.norm(x, weight, bias, scaleShift, out);
+    Norms.norm(workers, norm, x, weight, bias, eps, scaleShift, out);
+  }
+
+  @Override
+  public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
+    Checks.groupNorm(x, groups, weight, bias, out);
+    Norms.groupNorm(workers, this, x, groups, weight, bias, eps, activation, out);
+  }
+
+  @Override
+  public void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out) {
+    Checks.globalResponseNorm(x, gamma, beta, out);
+    Norms.globalResponseNorm(workers, this, x, gamma, beta, out);
+  }
+
+  @Override
+  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out) {
+    Checks.conv2d(x, filter, bias, stride, padding, residual, out);
+    if (!(filter instanceof Conv2d.Packed packed)) {
+      throw new IllegalArgumentException("conv2d: the filter belongs to another backend");
+    }
+    Rows pixels = Rows.of(x);
+    Conv2d.Windows windows = new Conv2d.Windows(pixels.address(), pixels.stride() / Float.BYTES, x.size(0), x.size(1), x.size(2), x.size(3),
+        filter.height(), filter.width(), stride, padding);
+    Conv2d.conv2d(workers, windows, packed, epilogue(bias, Activation.NONE, residual, out));
+  }
+
+  @Override
+  public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+    Checks.depthwiseConv2d(x, weight, bias, out);
+    DepthwiseConv.depthwiseConv2d(workers, this, x, weight, bias, out);
+  }
+
+  @Override
+  public void upsample(Tensor x, Tensor out) {
+    Checks.upsample(x, out);
+    Pointwise.upsample(workers, x, out);
+  }
+
+  @Override
+  public void depthToSpace(Tensor x, Tensor out) {
+    Checks.depthToSpace(x, out);
+    Pointwise.depthToSpace(workers, x, out);
+  }
+
+  @Override
+  public void openCells(Tensor grid, int maskId, Tensor open, Tensor count) {
+    Checks.openCells(grid, open, count);
+    Sampling.openCells(grid, maskId, open, count);
+  }
+
+  @Override
+  public void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+    Checks.draw(logits, open, noise, step, tokens, probability, fault);
+    Sampling.draw(workers, logits, guidance, open, noise, step, tokens, probability, fault);
+  }
+
+  @Override
+  public void reveal(Tensor grid, Tensor open, Tensor tokens) {
+    Checks.reveal(grid, open, tokens);
+    Sampling.reveal(grid, open, tokens);
+  }
+
+  @Override
+  public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
+      Tensor step, Tensor confidence) {
+    Checks.remask(grid, open, count, probability, noise, step, confidence);
+    Sampling.remask(grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence);
+  }
+
+  private static Gemm.Epilogue epilogue(Tensor bias, Activation activation, Tensor residual, Tensor out) {
+    Rows add = residual == null ? new Rows(0, 0, 0, 0) : Rows.of(residual);
+    Rows to = Rows.of(out);
+    return new Gemm.Epilogue(bias == null ? 0 : Rows.of(bias).address(), activation, add.address(), add.stride() / Float.BYTES, to.address(),
+        to.stride() / Float.BYTES);
+  }
+
+  private MemorySegment allocate(long bytes, long alignment) {
+    return allocWeight(bytes);
+  }
+
+  @Override
+  public void close() {
+    super.close();
+    workers.close();
+  }
+}

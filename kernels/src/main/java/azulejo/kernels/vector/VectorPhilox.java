@@ -1,0 +1,102 @@
+package azulejo.kernels.vector;
+
+import static azulejo.kernels.vector.Lanes.BYTES;
+import static azulejo.kernels.vector.Lanes.COUNT;
+import static azulejo.kernels.vector.Lanes.F;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LE;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.XOR;
+
+import azulejo.kernels.Philox;
+import azulejo.kernels.Stream;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/** {@link Philox} for many codes at once, the same bits. A 64-bit lane computes a block, as its rounds multiply 32 bits by 32 bits to 64. */
+final class VectorPhilox {
+  private static final VectorSpecies<Long> L = VectorSpecies.of(long.class, F.vectorShape());
+  private static final LongVector LANE = LongVector.zero(L).addIndex(1);
+  private static final long LOW = 0xFFFFFFFFL;
+
+  // Lanes a0 b0 a1 b1 ... from the lower and from the upper halves of two vectors.
+  private static final VectorShuffle<Long> ZIP_LOWER = VectorShuffle.makeZip(L, 0);
+  private static final VectorShuffle<Long> ZIP_UPPER = VectorShuffle.makeZip(L, 1);
+
+  private VectorPhilox() {}
+
+  /**
+   * The Exp(1) variates of codes 0 to {@code codes - 1}.
+   *
+   * @param out room for the codes rounded up to two vectors of floats
+   */
+  static void exponentials(long seed, Stream stream, long image, int step, int position, int codes, long out) {
+    words(seed, position, step, (int) (image << 1) | stream.ordinal(), codes, out);
+    exponentials(out, codes);
+  }
+
+  /** The words of the blocks of counter (block number, c1, c2, c3). Only the lower half of a lane counts; what is above is masked off. */
+  private static void words(long seed, int c1, int c2, int c3, int codes, long out) {
+    for (int code = 0; code < codes; code += 2 * COUNT) {
+      LongVector x0 = LANE.add(code / 4);
+      LongVector x1 = LongVector.broadcast(L, c1);
+      LongVector x2 = LongVector.broadcast(L, c2);
+      LongVector x3 = LongVector.broadcast(L, c3);
+      int k0 = (int) seed;
+      int k1 = (int) (seed >>> 32);
+      for (int round = 0; round < 10; round++) {
+        LongVector p0 = x0.and(LOW).mul(Philox.M0 & LOW);
+        LongVector p1 = x2.and(LOW).mul(Philox.M1 & LOW);
+        x0 = p1.lanewise(LSHR, 32).lanewise(XOR, x1).lanewise(XOR, k0);
+        x2 = p0.lanewise(LSHR, 32).lanewise(XOR, x3).lanewise(XOR, k1);
+        x1 = p1;
+        x3 = p0;
+        k0 += Philox.W0;
+        k1 += Philox.W1;
+      }
+      LongVector words01 = x0.and(LOW).or(x1.lanewise(LSHL, 32));
+      LongVector words23 = x2.and(LOW).or(x3.lanewise(LSHL, 32));
+      Lanes.store(words01.rearrange(ZIP_LOWER, words23).reinterpretAsInts(), out + 4L * code);
+      Lanes.store(words01.rearrange(ZIP_UPPER, words23).reinterpretAsInts(), out + 4L * code + BYTES);
+    }
+  }
+
+  /** {@link Philox#exponential}, operation by operation, of n words in place. */
+  private static void exponentials(long words, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      IntVector word = Lanes.loadInts(words + 4L * i);
+      IntVector folded = word.lanewise(XOR, word.lanewise(ASHR, 31));
+      FloatVector t = ((FloatVector) folded.convert(I2F, 0)).fma(0x1p-32f, 0x1p-33f);
+      VectorMask<Float> upper = word.compare(LT, 0).cast(F);
+      VectorMask<Float> near = t.compare(LE, Philox.ONE_MINUS_SQRT_HALF);
+
+      IntVector bits = t.reinterpretAsInts();
+      IntVector exponent = bits.sub(Philox.SQRT_HALF_BITS).lanewise(ASHR, 23);
+      FloatVector fUpper = bits.sub(exponent.lanewise(LSHL, 23)).reinterpretAsFloats().sub(1f);
+      FloatVector fLower = t.fma(-2f, 1f).blend(t.neg(), near);
+      FloatVector f = fLower.blend(fUpper, upper);
+      FloatVector e = FloatVector.broadcast(F, -1f).blend(0f, near).blend((FloatVector) exponent.convert(I2F, 0), upper);
+
+      FloatVector z = f.mul(f);
+      FloatVector p = f.fma(Philox.LOG_8, Philox.LOG_7);
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_6));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_5));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_4));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_3));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_2));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_1));
+      p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_0));
+      FloatVector y = p.mul(f.mul(z));
+      y = e.fma(FloatVector.broadcast(F, Philox.LN2_LOW), y);
+      y = z.fma(FloatVector.broadcast(F, -0.5f), y);
+      Lanes.store(e.fma(FloatVector.broadcast(F, Philox.LN2_HIGH), f.add(y)).neg(), words + 4L * i);
+    }
+  }
+}
