@@ -4,6 +4,7 @@ import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.kernels.vector.VectorBackend;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
 /** The backends this build knows, by name. One that cannot run here is refused with its reason and its cure, never replaced by another. */
@@ -13,13 +14,13 @@ public final class Backends {
 
   // No type of the Vector API may be named here: this class must load on a JVM without it to say what is missing.
   private static final List<Entry> ENTRIES = List.of(
-      new Entry("reference", Optional::empty, ReferenceBackend::new),
-      new Entry("vector", Backends::withoutVectorApi, VectorBackend::new));
+      new Entry("reference", Optional::empty, Backends::reference),
+      new Entry("vector", Backends::withoutVectorApi, threads -> threads == 0 ? new VectorBackend() : new VectorBackend(threads)));
 
   private Backends() {}
 
   /** @param obstacle why it cannot run on this machine and JVM, and the cure */
-  private record Entry(String name, Supplier<Optional<String>> obstacle, Supplier<Backend> open) {}
+  private record Entry(String name, Supplier<Optional<String>> obstacle, IntFunction<Backend> open) {}
 
   /** A backend on this machine: what it runs on, or why it cannot and how to cure that. */
   public record Status(String name, boolean available, String detail) {}
@@ -28,14 +29,22 @@ public final class Backends {
     return ENTRIES.stream().map(Entry::name).toList();
   }
 
-  /** @throws IllegalArgumentException with one sentence for the user, for an unknown name or a backend that cannot run here */
+  /** {@link #open(String, int)} with the backend's own choice of threads. */
   public static Backend open(String name) {
+    return open(name, 0);
+  }
+
+  /**
+   * @param threads of the host to compute on, 0 for the backend's own choice
+   * @throws IllegalArgumentException with one sentence for the user, for an unknown name, a backend that cannot run here or threads it cannot use
+   */
+  public static Backend open(String name, int threads) {
     Entry entry = ENTRIES.stream().filter(e -> e.name.equals(name)).findFirst().orElseThrow(
         () -> new IllegalArgumentException("there is no backend '" + name + "'; choose one of " + String.join(", ", names())));
     entry.obstacle.get().ifPresent(reason -> {
       throw new IllegalArgumentException("the backend '" + name + "' cannot run here: " + reason);
     });
-    return entry.open.get();
+    return entry.open.apply(threads);
   }
 
   /** All backends in the order of {@link #names}. */
@@ -48,9 +57,16 @@ public final class Backends {
     if (obstacle.isPresent()) {
       return new Status(entry.name, false, obstacle.get());
     }
-    try (Backend backend = entry.open.get()) {
+    try (Backend backend = entry.open.apply(0)) {
       return new Status(entry.name, true, backend.description());
     }
+  }
+
+  private static Backend reference(int threads) {
+    if (threads > 1) {
+      throw new IllegalArgumentException("the backend 'reference' computes on one thread, not " + threads);
+    }
+    return new ReferenceBackend();
   }
 
   private static Optional<String> withoutVectorApi() {

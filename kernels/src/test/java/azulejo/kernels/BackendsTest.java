@@ -25,6 +25,14 @@ class BackendsTest {
   }
 
   @Test
+  void takesAsManyThreadsAsAskedFor() {
+    try (Backend backend = Backends.open("vector", 3)) {
+      assertThat(backend.description()).contains("3 threads");
+    }
+    assertThatIllegalArgumentException().isThrownBy(() -> Backends.open("reference", 2)).withMessageContaining("one thread, not 2");
+  }
+
+  @Test
   void theSurveyDescribesWhatCanRun() {
     assertThat(Backends.survey()).hasSize(2).allSatisfy(status -> {
       assertThat(status.available()).isTrue();
