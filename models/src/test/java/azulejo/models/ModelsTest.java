@@ -76,6 +76,7 @@ class ModelsTest {
       "vqvae/config.json | \"act_fn\": \"silu\" | \"act_fn\": \"relu\" | field \"act_fn\" is \"relu\", but only \"silu\" is known",
       "vqvae/config.json | \"norm_num_groups\": 32 | \"norm_num_groups\": 48 | field \"block_out_channels\" is [64, 64, 128], but each must be a positive multiple of norm_num_groups 48",
       "vqvae/config.json | \"AttnUpDecoderBlock2D\" | \"UpBlock\" | field \"up_block_types\" is [UpBlock, UpDecoderBlock2D, UpDecoderBlock2D]",
+      "text_encoder/config.json | \"vocab_size\": 824 | \"vocab_size\": 512 | the tokenizer has 824 tokens, but vocab_size of text_encoder is 512",
       "text_encoder/config.json | quick_gelu | tanh | field \"hidden_act\" is \"tanh\", but only quick_gelu and gelu are known"})
   void saysWhatDoesNotFit(String name, String from, String to, String message) throws IOException {
     Path copy = copied();

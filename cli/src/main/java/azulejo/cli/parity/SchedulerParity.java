@@ -14,6 +14,9 @@ import azulejo.runtime.walk.WalkNoise;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
@@ -29,6 +32,8 @@ final class SchedulerParity {
   /** The official margins are differences of logarithms in f32. */
   private static final double MARGIN = 1e-4;
   private static final int MAX_STEPS = 1000;
+  /** From, to where there are two, steps. */
+  private static final Pattern TEMPERATURES = Pattern.compile("schedule\\.temperatures\\.([\\d.]+?)(?:_([\\d.]+))?\\.(\\d{1,6})");
 
   private final Goldens.Golden golden;
   private final Backend backend;
@@ -127,10 +132,10 @@ final class SchedulerParity {
   }
 
   private static MaskSchedule schedule(JsonNode c) {
-    MaskSchedule.Curve curve = MaskSchedule.Curve.valueOf(c.path("masking_schedule").asString("cosine").toUpperCase(java.util.Locale.ROOT));
+    MaskSchedule.Curve curve = MaskSchedule.Curve.valueOf(c.path("masking_schedule").asString("cosine").toUpperCase(Locale.ROOT));
     JsonNode temperature = c.path("temperature");
-    float from = (float) (temperature.isArray() ? temperature.get(0).asDouble() : temperature.asDouble());
-    float to = temperature.isArray() ? (float) temperature.get(1).asDouble() : MaskSchedule.SINGLE_TEMPERATURE_END;
+    float from = (float) (temperature.isArray() ? temperature.get(0).asDouble() : temperature.asDouble(2));
+    float to = temperature.isArray() ? (float) temperature.get(1).asDouble() : temperature.isNumber() ? MaskSchedule.SINGLE_TEMPERATURE_END : 0;
     return new MaskSchedule(curve, c.get("num_inference_steps").asInt(), from, to);
   }
 
@@ -166,12 +171,13 @@ final class SchedulerParity {
   /** {@code schedule.<curve>.<steps>.mask_ratio}, {@code .raw_mask_len.<cells>}, or {@code schedule.temperatures.<from>_<to>.<steps>}. */
   private void schedule(String name) {
     String[] part = name.split("\\.");
-    if (name.matches("schedule\\.temperatures\\.\\d+_\\d+\\.\\d{1,6}")) {
-      String[] ends = part[2].split("_");
-      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.COSINE, Integer.parseInt(part[3]), Float.parseFloat(ends[0]), Float.parseFloat(ends[1]));
+    Matcher temperatures = TEMPERATURES.matcher(name);
+    if (temperatures.matches()) {
+      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.COSINE, Integer.parseInt(temperatures.group(3)), Float.parseFloat(temperatures.group(1)),
+          temperatures.group(2) == null ? MaskSchedule.SINGLE_TEMPERATURE_END : Float.parseFloat(temperatures.group(2)));
       checks.close(name, golden.tensor(name), temperatures(schedule), TEMPERATURE);
     } else if (name.matches("schedule\\.(cosine|linear)\\.\\d{1,6}\\.(mask_ratio|raw_mask_len\\.\\d{1,6})")) {
-      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.valueOf(part[1].toUpperCase(java.util.Locale.ROOT)), Integer.parseInt(part[2]), 2, 0);
+      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.valueOf(part[1].toUpperCase(Locale.ROOT)), Integer.parseInt(part[2]), 2, 0);
       boolean ratio = part[3].equals("mask_ratio");
       float[] values = new float[schedule.steps()];
       for (int i = 0; i < values.length; i++) {

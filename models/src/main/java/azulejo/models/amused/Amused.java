@@ -59,6 +59,10 @@ public final class Amused implements ImageGenerator {
     VqModel.Config vqConfig = VqModel.Config.of(config("vqvae"));
     requireFit(textConfig, transformerConfig, vqConfig, scheduler);
     tokenizer = ClipTokenizer.read(folder.resolve("tokenizer"));
+    if (tokenizer.size() > textConfig.vocabSize()) {
+      throw new CheckpointException(folder + ": the tokenizer has " + tokenizer.size() + " tokens, but vocab_size of text_encoder is "
+          + textConfig.vocabSize() + ": the components come from different models");
+    }
     textEncoder = new ClipTextEncoder(textConfig, open("text_encoder").on(b));
     transformer = new UVit2D(transformerConfig, open("transformer").on(b));
     vqvae = new VqModel(vqConfig, open("vqvae").on(b));

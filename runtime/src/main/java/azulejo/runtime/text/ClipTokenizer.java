@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
@@ -73,20 +74,35 @@ public final class ClipTokenizer {
   public static ClipTokenizer read(Path folder, Cleaning cleaning) {
     Path vocabulary = folder.resolve("vocab.json");
     BytePairs pairs = BytePairs.read(vocabulary, folder.resolve("merges.txt"));
-    Path configFile = folder.resolve("tokenizer_config.json");
-    Path mapFile = folder.resolve("special_tokens_map.json");
-    Specials specials = new Specials(vocabulary, pairs.ids(), optional(configFile), configFile, optional(mapFile), mapFile);
-    return new ClipTokenizer(pairs, cleaning, specials, maxLength(optional(configFile)));
-  }
-
-  private static JsonNode optional(Path file) {
-    return Files.exists(file) ? Json.object(file) : JsonNodeFactory.instance.objectNode();
+    Settings config = Settings.read(folder.resolve("tokenizer_config.json"));
+    Specials specials = new Specials(vocabulary, pairs.ids(), Settings.read(folder.resolve("special_tokens_map.json")), config);
+    return new ClipTokenizer(pairs, cleaning, specials, maxLength(config.json));
   }
 
   /** Published files write "no limit" as 1e30. */
   private static int maxLength(JsonNode config) {
     JsonNode length = config.path("model_max_length");
     return length.isIntegralNumber() && length.canConvertToInt() && length.intValue() >= 2 ? length.intValue() : CLIP_LENGTH;
+  }
+
+  /** A JSON file, empty where there is none. */
+  private record Settings(Path file, JsonNode json) {
+    static Settings read(Path file) {
+      return new Settings(file, Files.exists(file) ? Json.object(file) : JsonNodeFactory.instance.objectNode());
+    }
+
+    Optional<String> token(String key) {
+      return json.hasNonNull(key) ? Optional.of(content(key, json.get(key))) : Optional.empty();
+    }
+
+    /** A token is written as its text or as an object that holds it. */
+    String content(String key, JsonNode token) {
+      JsonNode text = token.isObject() ? token.path("content") : token;
+      if (!text.isString() || text.stringValue().isEmpty()) {
+        throw new CheckpointException(file + ": field \"" + key + "\" holds " + token + ", which is not a token");
+      }
+      return text.stringValue();
+    }
   }
 
   /** The special tokens with their ids: the map's entries win over the configuration's, and those over CLIP's own. */
@@ -97,14 +113,14 @@ public final class ClipTokenizer {
     final String pad;
     final String unknown;
 
-    Specials(Path vocabularyFile, Map<String, Integer> vocabulary, JsonNode config, Path configFile, JsonNode map, Path mapFile) {
-      bos = text("bos_token", config, configFile, map, mapFile, START);
-      eos = text("eos_token", config, configFile, map, mapFile, END);
-      pad = text("pad_token", config, configFile, map, mapFile, END);
-      unknown = text("unk_token", config, configFile, map, mapFile, END);
-      config.path("added_tokens_decoder").properties().forEach(added -> {
+    Specials(Path vocabularyFile, Map<String, Integer> vocabulary, Settings map, Settings config) {
+      bos = token("bos_token", map, config, START);
+      eos = token("eos_token", map, config, END);
+      pad = token("pad_token", map, config, END);
+      unknown = token("unk_token", map, config, END);
+      config.json.path("added_tokens_decoder").properties().forEach(added -> {
         if (added.getKey().matches("\\d{1,9}")) {
-          ids.put(content(added.getValue(), "added_tokens_decoder", configFile), Integer.valueOf(added.getKey()));
+          ids.put(config.content("added_tokens_decoder", added.getValue()), Integer.valueOf(added.getKey()));
         }
       });
       for (String token : List.of(bos, eos, pad, unknown)) {
@@ -116,23 +132,19 @@ public final class ClipTokenizer {
       }
     }
 
-    private static String text(String key, JsonNode config, Path configFile, JsonNode map, Path mapFile, String absent) {
-      return map.hasNonNull(key) ? content(map.get(key), key, mapFile) : config.hasNonNull(key) ? content(config.get(key), key, configFile) : absent;
-    }
-
-    /** A token is written as its text or as an object that holds it. */
-    private static String content(JsonNode token, String key, Path file) {
-      JsonNode text = token.isObject() ? token.path("content") : token;
-      if (!text.isString() || text.stringValue().isEmpty()) {
-        throw new CheckpointException(file + ": field \"" + key + "\" holds " + token + ", which is not a token");
-      }
-      return text.stringValue();
+    private static String token(String key, Settings map, Settings config, String absent) {
+      return map.token(key).or(() -> config.token(key)).orElse(absent);
     }
   }
 
   /** The folder's {@code model_max_length}, start and end token included; 77 where it gives none. */
   public int maxLength() {
     return maxLength;
+  }
+
+  /** One more than the highest id: what a text encoder must embed. */
+  public int size() {
+    return 1 + Stream.concat(pairs.ids().values().stream(), ids.values().stream()).mapToInt(Integer::intValue).max().orElseThrow();
   }
 
   public int bos() {

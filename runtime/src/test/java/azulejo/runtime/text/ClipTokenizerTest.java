@@ -89,6 +89,7 @@ class ClipTokenizerTest {
     ClipTokenizer tokenizer = ClipTokenizer.read(dir);
     assertThat(tokenizer.pad()).isEqualTo(EOS);
     assertThat(tokenizer.maxLength()).isEqualTo(77);
+    assertThat(tokenizer.size()).isEqualTo(1000);
     // "!</w>" is an ordinary token here; with "!" as padding token it is taken out of the text as "!"
     assertThat(tokenizer.tokenize("!")).containsExactly(256);
     assertThat(ClipTokenizer.read(FOLDER).tokenize("!")).containsExactly(0);
