@@ -12,14 +12,19 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Character references of HTML 5, as Python's {@code html.unescape} replaces them. */
-final class HtmlText {
+public final class HtmlText {
   private static final Pattern REFERENCE = Pattern.compile("&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\\t\\n\\f <&#;]{1,32};?)");
   private static final Map<String, String> NAMED = readNames();
 
   private HtmlText() {}
 
-  static String unescape(String text) {
+  public static String unescape(String text) {
     return REFERENCE.matcher(text).replaceAll(match -> Matcher.quoteReplacement(replacement(match.group(1))));
+  }
+
+  /** The text that a name stands for, {@code amp}, or null. */
+  public static String named(String name) {
+    return NAMED.getOrDefault(name + ";", NAMED.get(name));
   }
 
   private static String replacement(String reference) {

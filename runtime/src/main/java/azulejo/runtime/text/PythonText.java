@@ -7,7 +7,7 @@ import java.util.List;
  * The character rules of Python 3.11's {@code str}, which the official tokenizers are written in. They follow Unicode 14: what later versions added is
  * unassigned here, whichever version the Java runtime knows.
  */
-final class PythonText {
+public final class PythonText {
   /** First and last of each range that Unicode 15.0, 15.1 and 16.0 assigned. */
   private static final int[] SINCE_UNICODE_14 = {
       0x897, 0x897, 0xCF3, 0xCF3, 0xECE, 0xECE, 0x1B4E, 0x1B4F, 0x1B7F, 0x1B7F, 0x1C89, 0x1C8A, 0x2427, 0x2429, 0x2FFC, 0x2FFF,
@@ -69,7 +69,7 @@ final class PythonText {
   }
 
   /** {@code str.isspace}. */
-  static boolean isSpace(int c) {
+  public static boolean isSpace(int c) {
     return Character.isSpaceChar(c) || c >= 0x9 && c <= 0xD || c >= 0x1C && c <= 0x1F || c == 0x85;
   }
 
@@ -93,7 +93,7 @@ final class PythonText {
   }
 
   /** {@code str.strip()}. */
-  static String strip(String text) {
+  public static String strip(String text) {
     int start = 0;
     int end = text.length();
     while (start < end && isSpace(text.charAt(start))) {
@@ -106,7 +106,7 @@ final class PythonText {
   }
 
   /** {@code str.lower()}. */
-  static String lower(String text) {
+  public static String lower(String text) {
     StringBuilder out = new StringBuilder(text.length());
     for (int i = 0, c; i < text.length(); i += Character.charCount(c)) {
       c = text.codePointAt(i);
