@@ -74,10 +74,11 @@ final class OpRun {
 
   // ---- arguments ----------------------------------------------------------------------------------------------------------
 
+  /** Uniform in [-scale, scale), of all the digits that a float has. */
   float[] uniform(long count, float scale) {
     float[] values = new float[Math.toIntExact(count)];
     for (int i = 0; i < values.length; i++) {
-      values[i] = (2 * random.nextFloat() - 1) * scale;
+      values[i] = (float) ((2 * random.nextDouble() - 1) * scale);
     }
     return values;
   }
