@@ -41,6 +41,7 @@ final class Azulejo implements Runnable {
   static CommandLine commandLine(Environment environment) {
     CommandLine azulejo = new CommandLine(new Azulejo())
         .addSubcommand(new GenerateCommand(environment))
+        .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
         .addSubcommand(new CommandLine(new WeightsCommand()).addSubcommand(new WeightsCommand.SynthCommand(environment)))
         .addSubcommand(new CompletionCommand(environment));

@@ -1,12 +1,14 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.Backends;
 import azulejo.runtime.OptionException;
 import picocli.CommandLine.Option;
 
-/** Which device a command runs on. */
+/** What a command computes with. */
 final class BackendOption {
-  @Option(names = "--backend", paramLabel = "NAME", defaultValue = "vector", description = "The device, one of azulejo devices (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.DEFAULT,
+      description = "What computes, one of azulejo devices (default: ${DEFAULT-VALUE}).")
   private String name;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads that it works with (default: one for each processor).")

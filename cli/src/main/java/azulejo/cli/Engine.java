@@ -1,7 +1,7 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
-import azulejo.kernels.reference.ReferenceBackend;
+import azulejo.kernels.Backends;
 import azulejo.models.ImageGenerator;
 import azulejo.models.Models;
 import azulejo.runtime.OptionException;
@@ -13,10 +13,11 @@ interface Engine {
   Engine INSTALLED = new Engine() {
     @Override
     public Backend backend(String name, int threads) {
-      if (!name.equals("reference")) {
-        throw new OptionException("this build has no backend '" + name + "'");
+      try {
+        return Backends.open(name, threads);
+      } catch (IllegalArgumentException e) {
+        throw new OptionException(e.getMessage(), e);
       }
-      return new ReferenceBackend();
     }
 
     @Override

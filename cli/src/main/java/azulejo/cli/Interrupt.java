@@ -26,6 +26,7 @@ final class Interrupt {
     try {
       Signal.handle(new Signal("INT"), signal -> {
         if (!stoppable || requested.getAndSet(true)) {
+          err.print(columns > 0 ? "\n" : ""); // the shell's prompt comes on a line of its own
           System.exit(STATUS);
         }
         err.println((columns > 0 ? "\r\033[K" : "") + "stopping (Ctrl-C again to stop at once)");

@@ -1,7 +1,10 @@
 package azulejo.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import azulejo.kernels.Backends;
+import azulejo.runtime.OptionException;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -47,6 +50,21 @@ class AzulejoTest extends CliTest {
     assertThat(err()).isEqualTo("azulejo weights: missing command; see azulejo weights --help\n");
     assertThat(run("generat")).isEqualTo(2);
     assertThat(err()).isEqualTo("azulejo: unknown argument 'generat' (did you mean generate?); see azulejo --help\n");
+  }
+
+  @Test
+  void listsEveryBackendWithWhatItRunsOn() {
+    assertThat(run("devices")).isZero();
+    assertThat(out().lines()).hasSameSizeAs(Backends.names());
+    for (Backends.Status backend : Backends.survey()) {
+      assertThat(out()).contains(backend.name()).contains(backend.detail());
+    }
+    assertThat(out().lines().filter(line -> line.contains("(default)"))).singleElement().asString().startsWith(Backends.DEFAULT + " ");
+  }
+
+  @Test
+  void anUnknownBackendIsOneSentence() {
+    assertThatThrownBy(() -> Engine.INSTALLED.backend("abacus", 0)).isInstanceOf(OptionException.class).hasMessageContaining("abacus");
   }
 
   @Test

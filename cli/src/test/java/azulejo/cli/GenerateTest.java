@@ -275,7 +275,7 @@ class GenerateTest extends CliTest {
   void memoryThatRunsOutComesWithARemedy() {
     assertFailure(new OutOfMemoryError("Java heap space"), 1, "out of memory: the Java heap is full at " + (Runtime.getRuntime().maxMemory() >> 20)
         + " MiB, give it more with AZULEJO_JAVA_OPTIONS=-Xmx4g");
-    assertFailure(new OutOfMemoryError("Cannot reserve 5 bytes of direct buffer memory"), 1, "out of memory: the model and its activations do not fit into this"
+    assertFailure(new OutOfMemoryError("Unable to allocate 1073741872 bytes"), 1, "out of memory: the model and its activations do not fit into this"
         + " machine's memory, generate fewer images at once or smaller ones (--count, --size) or close other programs");
   }
 
