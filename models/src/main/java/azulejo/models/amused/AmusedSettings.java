@@ -1,5 +1,6 @@
 package azulejo.models.amused;
 
+import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.runtime.OptionException;
@@ -89,6 +90,10 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
 
   int cells() {
     return Math.multiplyExact(gridHeight(), gridWidth());
+  }
+
+  Generation.Plan plan() {
+    return new Generation.Plan(prompts, imagesPerPrompt, seed, rng, gridHeight(), gridWidth(), factor);
   }
 
   /** What {@link azulejo.models.ImageGenerator#resolve} shows. */

@@ -1,0 +1,233 @@
+package azulejo.models;
+
+import azulejo.kernels.Backend;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Tensor;
+import azulejo.models.GenerationListener.Stage;
+import azulejo.models.GenerationRequest.Rng;
+import azulejo.runtime.Cancelled;
+import azulejo.runtime.OptionException;
+import azulejo.runtime.Tap;
+import azulejo.runtime.random.TorchGenerator;
+import azulejo.runtime.walk.Walk;
+import azulejo.runtime.walk.WalkNoise;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+
+/**
+ * One request on its way through the stages that all models share: the conditions are encoded, batches of images are walked, token grids become pictures.
+ * A model says how it does each of them.
+ */
+public abstract class Generation {
+  /** A walk's tensors beyond which its batch is split. */
+  public static final long BATCH_BYTES = 1L << 30;
+  /** A walk's tensors beyond which a batch that cannot be split is refused. */
+  private static final long MAX_BYTES = 8L << 30;
+  private static final byte MID_GREY = (byte) 128;
+
+  /**
+   * What a request asks for, whatever the model.
+   *
+   * @param prompts what {@link GeneratedImage#prompt} says, one for each condition
+   * @param factor pixels that a code covers in each direction
+   */
+  public record Plan(List<String> prompts, int imagesPerPrompt, long seed, Rng rng, int gridHeight, int gridWidth, int factor) {
+    int images() {
+      return prompts.size() * imagesPerPrompt;
+    }
+
+    int cells() {
+      return gridHeight * gridWidth;
+    }
+  }
+
+  /**
+   * One image of the request.
+   *
+   * @param prompt the number of its prompt
+   * @param index its number among the images of that prompt
+   * @param tokens its grid as the host knows it
+   */
+  public record Slot(int prompt, int index, int[] tokens) {}
+
+  protected final Backend b;
+  protected final GenerationListener listener;
+  protected final Tap tap;
+  private final Plan plan;
+  private final int open;
+  private final long batchBytes;
+  private final List<Slot> slots = new ArrayList<>();
+
+  /**
+   * @param open what stands in a grid for a cell without a token
+   * @param batchBytes {@link #BATCH_BYTES}, or less for more batches
+   * @param tap sees what the walk tells of each {@code step.<i>}, batch by batch, and for each image {@code pixels_raw}
+   */
+  protected Generation(Backend b, Plan plan, int open, GenerationListener listener, Tap tap, long batchBytes) {
+    this.b = b;
+    this.plan = plan;
+    this.open = open;
+    this.listener = listener;
+    this.tap = tap;
+    this.batchBytes = batchBytes;
+  }
+
+  /** The bytes that the walk of one image takes, without those of PyTorch's noise. */
+  protected abstract long walkBytes();
+
+  /** The bytes that PyTorch's noise takes for one image. */
+  protected abstract long noiseBytes();
+
+  /** Encodes what the images are conditioned on; it lives in the scope that is open. */
+  protected abstract void encode();
+
+  /** A walk over the grids of these images. */
+  protected abstract Walk walk(List<Slot> batch);
+
+  /** The official pipeline's noise for a walk of {@code batch} images. */
+  protected abstract WalkNoise torchNoise(TorchGenerator generator, int batch);
+
+  /** codes I32 [1, h, w]; the picture [1, H, W, 3]. */
+  protected abstract Tensor decode(Tensor codes);
+
+  /** A picture's values as bytes. */
+  protected abstract byte[] levels(HostTensor pixels);
+
+  /** See {@link ImageGenerator#generate}. */
+  public final List<GeneratedImage> run() {
+    int size = batchSize();
+    addSlots();
+    int batches = Math.ceilDiv(slots.size(), size);
+    try (Backend.Scope _ = b.scope()) {
+      timed(Stage.TEXT_ENCODER, () -> {
+        encode();
+        return null;
+      });
+      timed(Stage.WALK, () -> {
+        for (int i = 0; i < batches; i++) {
+          walk(slots.subList(i * size, Math.min((i + 1) * size, slots.size())), i, batches);
+        }
+        return null;
+      });
+      return timed(Stage.DECODER, () -> inRequestOrder().map(slot -> {
+        requireGoingOn();
+        return new GeneratedImage(plan.prompts.get(slot.prompt), slot.index, plan.gridHeight, plan.gridWidth, slot.tokens, picture(slot));
+      }).toList());
+    }
+  }
+
+  /** In the official order, in which PyTorch's stream is dealt out: all prompts, then all prompts again for their next image. */
+  private void addSlots() {
+    for (int index = 0; index < plan.imagesPerPrompt; index++) {
+      for (int prompt = 0; prompt < plan.prompts.size(); prompt++) {
+        int[] tokens = new int[plan.cells()];
+        Arrays.fill(tokens, open);
+        slots.add(new Slot(prompt, index, tokens));
+      }
+    }
+  }
+
+  /** Prompt by prompt. */
+  private Stream<Slot> inRequestOrder() {
+    int each = plan.imagesPerPrompt;
+    return IntStream.range(0, slots.size()).mapToObj(i -> slots.get(i % each * plan.prompts.size() + i / each));
+  }
+
+  private <T> T timed(Stage stage, Supplier<T> work) {
+    requireGoingOn();
+    listener.started(stage);
+    long start = System.nanoTime();
+    T result = work.get();
+    listener.finished(stage, System.nanoTime() - start);
+    return result;
+  }
+
+  private void requireGoingOn() {
+    if (listener.cancelled()) {
+      throw new Cancelled();
+    }
+  }
+
+  /** How many images are walked together: with Philox as many as memory likes, for an image's noise is its own; with PyTorch's stream all or none. */
+  private int batchSize() {
+    int images = plan.images();
+    boolean torch = plan.rng == Rng.TORCH;
+    long bytes = walkBytes() + (torch ? noiseBytes() : 0);
+    long together = torch ? images : 1;
+    if (together * bytes > MAX_BYTES) {
+      String what = plan.gridWidth * plan.factor + "x" + plan.gridHeight * plan.factor + " pixels";
+      throw new OptionException(together == 1
+          ? "a picture of " + what + " needs " + gibibytes(bytes) + " GiB for a step, more than the " + gibibytes(MAX_BYTES) + " allowed: ask for a smaller one"
+          : "PyTorch's generator deals its numbers to all " + together + " images at once, which at " + what + " needs " + gibibytes(together * bytes)
+              + " GiB: ask for at most " + MAX_BYTES / bytes + " images, or take the philox generator");
+    }
+    return (int) Math.clamp(Math.max(together, batchBytes / bytes), 1, images);
+  }
+
+  private static long gibibytes(long bytes) {
+    return Math.ceilDiv(bytes, 1L << 30);
+  }
+
+  /** The {@code number}-th batch from 0. */
+  private void walk(List<Slot> batch, int number, int batches) {
+    try (Backend.Scope _ = b.scope()) {
+      Walk walk = walk(batch);
+      walk.run(noise(batch), tap, (step, grid) -> {
+        listener.step(number * walk.steps() + step + 1, batches * walk.steps(), () -> frames(batch, grid));
+        requireGoingOn();
+      });
+      read(walk.grid(), batch);
+    }
+  }
+
+  private WalkNoise noise(List<Slot> batch) {
+    return switch (plan.rng) {
+      case PHILOX -> {
+        long[] keys = batch.stream().flatMapToLong(slot -> LongStream.of(plan.seed, slot.index)).toArray();
+        Tensor tensor = b.tensor(HostTensor.of("keys", keys, batch.size(), 2));
+        yield WalkNoise.philox(tensor, tensor);
+      }
+      case TORCH -> torchNoise(new TorchGenerator(plan.seed), batch.size());
+    };
+  }
+
+  private void read(Tensor grid, List<Slot> batch) {
+    int[] tokens = b.download(grid).toInts();
+    for (int i = 0; i < batch.size(); i++) {
+      System.arraycopy(tokens, i * plan.cells(), batch.get(i).tokens, 0, plan.cells());
+    }
+  }
+
+  /** All images of the request as they stand while {@code batch} is being walked. */
+  private List<Image> frames(List<Slot> batch, Tensor grid) {
+    read(grid, batch);
+    return inRequestOrder().map(this::picture).toList();
+  }
+
+  /** The picture of a grid; cells that are open are decoded as code 0 and painted over. One image at a time: at full resolution its activations are large. */
+  private Image picture(Slot slot) {
+    int[] codes = Arrays.stream(slot.tokens).map(token -> token == open ? 0 : token).toArray();
+    byte[] rgb;
+    try (Backend.Scope _ = b.scope()) {
+      Tensor pixels = decode(b.tensor(HostTensor.of("codes", codes, 1, plan.gridHeight, plan.gridWidth)));
+      tap.accept("pixels_raw", pixels);
+      rgb = levels(b.download(pixels));
+    }
+    int factor = plan.factor;
+    int width = plan.gridWidth * factor;
+    for (int cell = 0; cell < slot.tokens.length; cell++) {
+      if (slot.tokens[cell] == open) {
+        for (int y = 0; y < factor; y++) {
+          int start = (cell / plan.gridWidth * factor + y) * width + cell % plan.gridWidth * factor;
+          Arrays.fill(rgb, 3 * start, 3 * (start + factor), MID_GREY);
+        }
+      }
+    }
+    return new Image(width, plan.gridHeight * factor, rgb);
+  }
+}
