@@ -22,15 +22,10 @@ record Failure(String sentence, int status) {
     };
   }
 
-  /** The JVM's own heap holds little here; tensors lie outside of it. */
+  /** The JVM's own heap holds little; tensors lie outside of it. */
   private static String outOfMemory(OutOfMemoryError e) {
     return "Java heap space".equals(e.getMessage())
-        ? "out of memory: the Java heap is full at " + mebibytes(Runtime.getRuntime().maxMemory()) + " MiB, give it more with AZULEJO_JAVA_OPTIONS=-Xmx4g"
-        : "out of memory: the model and its activations do not fit into this machine's memory, generate fewer images at once or smaller ones (--count,"
-            + " --size) or close other programs";
-  }
-
-  private static long mebibytes(long bytes) {
-    return bytes >> 20;
+        ? "out of memory: the Java heap is full at " + (Runtime.getRuntime().maxMemory() >> 20) + " MiB, give it more with AZULEJO_JAVA_OPTIONS=-Xmx4g"
+        : "out of memory (" + e.getMessage() + "): generate fewer images at once or smaller ones (--count, --size), or close other programs";
   }
 }

@@ -275,8 +275,8 @@ class GenerateTest extends CliTest {
   void memoryThatRunsOutComesWithARemedy() {
     assertFailure(new OutOfMemoryError("Java heap space"), 1, "out of memory: the Java heap is full at " + (Runtime.getRuntime().maxMemory() >> 20)
         + " MiB, give it more with AZULEJO_JAVA_OPTIONS=-Xmx4g");
-    assertFailure(new OutOfMemoryError("Unable to allocate 1073741872 bytes"), 1, "out of memory: the model and its activations do not fit into this"
-        + " machine's memory, generate fewer images at once or smaller ones (--count, --size) or close other programs");
+    assertFailure(new OutOfMemoryError("5.00 GiB more are needed, 1.00 GiB are free"), 1, "out of memory (5.00 GiB more are needed, 1.00 GiB are free):"
+        + " generate fewer images at once or smaller ones (--count, --size), or close other programs");
   }
 
   @Test

@@ -23,7 +23,7 @@ public abstract class CpuBackend implements Backend {
 
   /** Memory for the backend's life, zeroed and aligned to a cache line: for packed weights. */
   protected final MemorySegment allocWeight(long bytes) {
-    return weights.allocate(bytes, CpuMemory.ALIGNMENT);
+    return OffHeap.allocate(weights, bytes, CpuMemory.ALIGNMENT);
   }
 
   @Override

@@ -36,7 +36,7 @@ public final class CpuMemory implements AutoCloseable {
     }
     if (chunk == chunks.size()) {
       long size = Math.max(roundUp(bytes), Math.clamp(reserved, FIRST_CHUNK, LARGEST_CHUNK));
-      chunks.add(arena.allocate(size, ALIGNMENT));
+      chunks.add(OffHeap.allocate(arena, size, ALIGNMENT));
       reserved += size;
     }
     MemorySegment segment = chunks.get(chunk).asSlice(used, bytes);
