@@ -131,7 +131,7 @@ final class GenerateCommand implements Runnable {
       seconds.put("total", secondsSince(start));
 
       files.forEach(file -> status.println("wrote " + file));
-      seconds.forEach((stage, time) -> status.println(String.format(Locale.ROOT, "  %-13s %8.2f s", stage, time)
+      seconds.forEach((stage, time) -> status.println(String.format(Locale.ROOT, "  %-13s %8.2f s", stage.replace('_', ' '), time)
           + (stage.equals("walk") ? String.format(Locale.ROOT, "   %d steps of %.3f s", progress.steps(), time / progress.steps()) : "")));
       if (json) {
         environment.out().println(json(generator, backend, settings, images, files, seconds));

@@ -39,7 +39,7 @@ final class Progress implements GenerationListener {
   @Override
   public void started(Stage stage) {
     walkStart = System.nanoTime();
-    status.show(name(stage) + " ...");
+    status.show(name(stage).replace('_', ' ') + " ...");
   }
 
   @Override
@@ -92,6 +92,6 @@ final class Progress implements GenerationListener {
   }
 
   private static String name(Stage stage) {
-    return stage.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+    return stage.name().toLowerCase(Locale.ROOT);
   }
 }
