@@ -249,7 +249,7 @@ final class SchedulerParity {
     }
 
     @Override
-    public void logits(Tensor grid, Tensor open, Tensor out) {
+    public void logits(int step, Tensor grid, Tensor open, Tensor out) {
       int[] positions = backend.download(open).toInts();
       int listed = positions.length / batch;
       float[] rows = new float[positions.length * codes];

@@ -189,7 +189,7 @@ public final class UVit2D {
       }
 
       @Override
-      public void logits(Tensor grid, Tensor open, Tensor logits) {
+      public void logits(int step, Tensor grid, Tensor open, Tensor logits) {
         forward(grid.reshape(batch, height, width), given, open, logits, Tap.NONE);
       }
     };

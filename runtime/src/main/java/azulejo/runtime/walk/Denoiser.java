@@ -2,7 +2,7 @@ package azulejo.runtime.walk;
 
 import azulejo.kernels.Tensor;
 
-/** A model as a walk sees it: the conditioning is fixed, a token grid goes in, logits of the cells that are asked for come out. */
+/** A model as a walk sees it: the conditioning is fixed, a step's token grid goes in, logits of the cells that are asked for come out. */
 public interface Denoiser {
   /** Number of codes V that a cell can take. */
   int codes();
@@ -11,9 +11,10 @@ public interface Denoiser {
   int branches();
 
   /**
+   * @param step of the walk, from 0, for a model that must know how far it is
    * @param grid I32 [B, L]
    * @param open I32 [B, P] the cells whose logits are wanted, -1 for none (the logits of such a row are undefined)
    * @param logits out: F32 [branches, B, P, V]
    */
-  void logits(Tensor grid, Tensor open, Tensor logits);
+  void logits(int step, Tensor grid, Tensor open, Tensor logits);
 }

@@ -51,7 +51,7 @@ public final class MaskedWalk extends Walk {
       tap.accept("open", open);
 
       Tensor logits = b.alloc(DType.F32, denoiser.branches(), batch, bound, denoiser.codes());
-      denoiser.logits(grid, open, logits);
+      denoiser.logits(i, grid, open, logits);
       tap.accept("model_logits", logits);
 
       Tensor step = number(i);

@@ -59,7 +59,7 @@ class MaskedWalkTest {
     }
 
     @Override
-    public void logits(Tensor grid, Tensor open, Tensor logits) {
+    public void logits(int step, Tensor grid, Tensor open, Tensor logits) {
       int[] cells = b.download(grid).toInts();
       int[] at = b.download(open).toInts();
       int batch = grid.size(0);
@@ -163,7 +163,7 @@ class MaskedWalkTest {
       }
 
       @Override
-      public void logits(Tensor grid, Tensor open, Tensor logits) {
+      public void logits(int step, Tensor grid, Tensor open, Tensor logits) {
         int[] at = b.download(open).toInts();
         float[] out = new float[at.length * CODES];
         for (int i = 0; i < out.length; i++) {
