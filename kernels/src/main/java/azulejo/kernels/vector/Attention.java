@@ -3,6 +3,8 @@ package azulejo.kernels.vector;
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
 import static azulejo.kernels.vector.Lanes.I;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
@@ -15,13 +17,18 @@ import jdk.incubator.vector.IntVector;
 
 /**
  * Fused attention (Dao et al., "FlashAttention", arXiv 2205.14135; the running softmax of Milakov and Gimelshein, arXiv 1805.02867) with the lanes
- * of a vector laid across queries. A panel of two vectors of queries of one head is a task: it walks the keys in blocks, computes the
- * transposed scores [keys, queries], their running softmax lane by lane, and the transposed output [D, queries]. Keys and values are read as single
- * floats where they lie, so nothing but the panel is transposed, no sum runs across lanes, and any D is as good as another.
+ * of a vector laid across queries: no sum runs across lanes, no query depends on its neighbours, and any D is as good as another.
+ *
+ * <p>A task has some panels, each two vectors of queries of one head. It walks the keys in blocks: the block's keys and values are copied
+ * together, and each panel computes its transposed scores [keys, queries], their running softmax lane by lane, and its transposed sums
+ * [D, queries], reading keys and values as single floats. Only queries and outputs are transposed.
  */
 final class Attention {
-  /** Keys whose scores are held at a time: they fit the first-level cache. */
-  private static final int BLOCK = 126;
+  /** Most keys in a block: their scores fit the first-level cache. */
+  private static final int MAX_BLOCK = 126;
+
+  /** Most floats in a block's keys, in its values, and in the queries and sums of a task: together they fit the second-level cache. */
+  private static final int MAX_FLOATS = 32 << 10;
 
   /** Rows of the register tile: 6 x 2 accumulators suffice to hide the latency of a multiply-add and fit 16 registers. */
   private static final int TILE = 6;
@@ -29,29 +36,37 @@ final class Attention {
   private static final int PANEL = 2 * COUNT;
   private static final long PANEL_BYTES = 2L * BYTES;
 
+  /** Most panels in a task, which share the copies of keys and values. */
+  private static final int MAX_PANELS = 4;
+
+  /** Tasks for each worker, so that the last one to finish does not keep the others waiting long. */
+  private static final int TASKS_PER_WORKER = 4;
+
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
   private Attention() {}
 
   static void attention(Workers workers, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
+    int batch = q.size(0);
     int tokens = q.size(1);
     int size = q.size(2) / heads;
-    int panels = (tokens + PANEL - 1) / PANEL;
+    int keys = k.size(1);
+    int panels = Math.ceilDiv(tokens, PANEL);
+    int most = Math.min(Math.ceilDiv(batch * heads * panels, TASKS_PER_WORKER * workers.threads()), MAX_FLOATS / (2 * size * PANEL));
+    int groups = Math.ceilDiv(panels, Math.clamp(most, 1, MAX_PANELS));
+    int group = Math.ceilDiv(panels, Math.max(1, groups)) * PANEL;
     View queries = View.of(q);
-    View keys = View.of(k);
+    View from = View.of(k);
     View values = View.of(v);
-    View outputs = View.of(out);
-    int count = k.size(1);
+    View to = View.of(out);
     boolean causal = mask == AttentionMask.CAUSAL;
-    long scratch = PANEL_BYTES * (2L * size + roundUp(BLOCK) + roundUp(size) + 3) + 4L * BLOCK * size;
-    workers.run(q.size(0) * heads * panels, (task, worker) -> {
-      int first = task % panels * PANEL;
-      int head = task / panels % heads;
-      int b = task / panels / heads;
+    workers.run(batch * heads * groups, (task, worker) -> {
+      int first = task % groups * group;
+      int head = task / groups % heads;
+      int b = task / groups / heads;
       long column = 4L * head * size;
-      panel(queries.at(b, first) + column, queries.row, keys.at(b, 0) + column, keys.row, values.at(b, 0) + column, values.row,
-          outputs.at(b, first) + column, outputs.row, first, Math.min(PANEL, tokens - first), count, size, scale, causal,
-          workers.scratch(worker, scratch));
+      head(queries.at(b, first) + column, queries.row, from.at(b, 0) + column, from.row, values.at(b, 0) + column, values.row, to.at(b, first) + column,
+          to.row, first, Math.min(group, tokens - first), keys, size, scale, causal, workers, worker);
     });
   }
 
@@ -70,82 +85,110 @@ final class Attention {
     return (n + TILE - 1) / TILE * TILE;
   }
 
-  /** One head's output for up to PANEL queries, the first of which is number {@code first} of its sequence. */
-  private static void panel(long q, long qRow, long k, long kRow, long v, long vRow, long out, long outRow, int first, int queries, int keys,
-      int size, float scale, boolean causal, long scratch) {
-    long panel = scratch;
-    long scores = panel + size * PANEL_BYTES;
-    long sums = scores + roundUp(BLOCK) * PANEL_BYTES;
-    long part = sums + size * PANEL_BYTES;
-    long max = part + roundUp(size) * PANEL_BYTES;
-    long total = max + PANEL_BYTES;
-    long factor = total + PANEL_BYTES;
-    long rows = factor + PANEL_BYTES;
-    gatherPanel(q, qRow, queries, size, scale, panel);
-    fill(sums, size, 0);
-    fill(max, 1, Float.NEGATIVE_INFINITY);
-    fill(total, 1, 0);
-    int end = causal ? Math.min(keys, first + queries) : keys;
-    for (int start = 0; start < end; start += BLOCK) {
-      int n = Math.min(BLOCK, end - start);
-      for (int i = 0; i < n; i += TILE) {
-        tile(size, k + (start + i) * kRow, kRow, Math.min(TILE, n - i) - 1, 4, panel, scores + i * PANEL_BYTES);
-      }
-      if (causal) {
-        hide(scores, n, start - first);
-      }
-      raise(scores, n, max, factor);
-      weigh(scores, n, max, factor, total);
-      weigh(scores + BYTES, n, max + BYTES, factor + BYTES, total + BYTES);
-      copy(v + start * vRow, vRow, n, size, rows);
-      for (int d = 0; d < size; d += TILE) {
-        tile(n, rows + 4L * d, 4, Math.min(TILE, size - d) - 1, 4L * size, scores, part + d * PANEL_BYTES);
-      }
-      join(sums, factor, part, size);
+  /** One head's output for some queries, the first of which is number {@code first} of its sequence. */
+  private static void head(long q, long qRow, long k, long kRow, long v, long vRow, long out, long outRow, int first, int queries, int keys,
+      int size, float scale, boolean causal, Workers workers, int worker) {
+    // A panel's part of the scratch memory: its queries and sums [D, PANEL], and the largest score, the sum of weights and a factor of each query.
+    long each = (2L * size + 3) * PANEL_BYTES;
+    long sumsAt = size * PANEL_BYTES;
+    long maxAt = 2 * sumsAt;
+    long totalAt = maxAt + PANEL_BYTES;
+    int panels = Math.ceilDiv(queries, PANEL);
+    int block = Math.clamp(MAX_FLOATS / size / TILE * TILE, TILE, MAX_BLOCK);
+    long copies = 4L * block * size;
+    long panel = workers.scratch(worker, panels * each + (block + roundUp(size)) * PANEL_BYTES + 2 * copies);
+    long scores = panel + panels * each;
+    long part = scores + block * PANEL_BYTES;
+    long keyBlock = part + roundUp(size) * PANEL_BYTES;
+    long valueBlock = keyBlock + copies;
+    for (int p = 0; p < panels; p++) {
+      long at = panel + p * each;
+      gather(q + p * PANEL * qRow, qRow, Math.min(PANEL, queries - p * PANEL), size, at);
+      fill(at + sumsAt, size, 0);
+      fill(at + maxAt, 1, Float.NEGATIVE_INFINITY);
+      fill(at + totalAt, 1, 0);
     }
-    divide(sums, size, total);
-    scatterPanel(sums, queries, size, out, outRow);
+    int end = causal ? Math.min(keys, first + queries) : keys;
+    for (int start = 0; start < end; start += block) {
+      int n = Math.min(block, end - start);
+      copy(k + start * kRow, kRow, n, size, keyBlock);
+      copy(v + start * vRow, vRow, n, size, valueBlock);
+      for (int p = 0; p < panels; p++) {
+        long at = panel + p * each;
+        int before = start - first - p * PANEL;
+        if (!causal || before < PANEL) {
+          score(keyBlock, n, size, at, scores);
+          if (causal) {
+            hide(scores, n, before);
+          }
+          soften(scores, n, scale, at + maxAt);
+          mix(valueBlock, n, size, scores, part);
+          join(at + sumsAt, at + maxAt + 2 * PANEL_BYTES, part, size);
+        }
+      }
+    }
+    for (int p = 0; p < panels; p++) {
+      long at = panel + p * each;
+      scatter(at + sumsAt, at + totalAt, Math.min(PANEL, queries - p * PANEL), size, out + p * PANEL * outRow, outRow);
+    }
   }
 
-  /** Transposes {@code scale * q} to [D, PANEL]; lanes past the last query are 0. */
-  private static void gatherPanel(long q, long row, int queries, int size, float scale, long panel) {
-    for (int t = 0; t < PANEL; t++) {
-      long from = q + t * row;
+  /** {@code scores[i] = queries . keys[i]}. */
+  private static void score(long keys, int n, int size, long queries, long scores) {
+    for (int i = 0; i < n; i += TILE) {
+      tile(size, keys + 4L * i * size, 4L * size, Math.min(TILE, n - i) - 1, 4, queries, scores + i * PANEL_BYTES);
+    }
+  }
+
+  /** {@code part[d] = sum of weights[i] * values[i][d]}. */
+  private static void mix(long values, int n, int size, long weights, long part) {
+    for (int d = 0; d < size; d += TILE) {
+      tile(n, values + 4L * d, 4, Math.min(TILE, size - d) - 1, 4L * size, weights, part + d * PANEL_BYTES);
+    }
+  }
+
+  /** Turns a block's scores into weights and updates the panels at {@code max}: the largest score, the sum of weights, and the factor for older sums. */
+  private static void soften(long scores, int n, float scale, long max) {
+    long total = max + PANEL_BYTES;
+    long factor = total + PANEL_BYTES;
+    raise(scores, n, scale, max, factor);
+    weigh(scores, n, scale, max, factor, total);
+    weigh(scores + BYTES, n, scale, max + BYTES, factor + BYTES, total + BYTES);
+  }
+
+  /** Transposes queries to [D, PANEL], two at a time as halves of a long; lanes past the last query are 0. */
+  private static void gather(long q, long row, int queries, int size, long panel) {
+    for (int t = 0; t < PANEL; t += 2) {
+      long even = q + t * row;
       long to = panel + 4L * t;
-      if (t < queries) {
+      if (t + 1 < queries) {
         for (int d = 0; d < size; d++) {
-          Lanes.set(to + d * PANEL_BYTES, scale * Lanes.get(from + 4L * d));
+          Lanes.setLong(to + d * PANEL_BYTES, Lanes.getInt(even + 4L * d) & 0xFFFFFFFFL | (long) Lanes.getInt(even + row + 4L * d) << 32);
         }
       } else {
         for (int d = 0; d < size; d++) {
-          Lanes.set(to + d * PANEL_BYTES, 0);
+          Lanes.setLong(to + d * PANEL_BYTES, t < queries ? Lanes.getInt(even + 4L * d) & 0xFFFFFFFFL : 0);
         }
       }
     }
   }
 
-  private static void scatterPanel(long panel, int queries, int size, long out, long row) {
+  /** Writes {@code sums / total}, transposed back. */
+  private static void scatter(long sums, long total, int queries, int size, long out, long row) {
     for (int t = 0; t < queries; t++) {
-      long from = panel + 4L * t;
+      float factor = 1 / Lanes.get(total + 4L * t);
+      long from = sums + 4L * t;
       long to = out + t * row;
       for (int d = 0; d < size; d++) {
-        Lanes.set(to + 4L * d, Lanes.get(from + d * PANEL_BYTES));
+        Lanes.set(to + 4L * d, Lanes.get(from + d * PANEL_BYTES) * factor);
       }
     }
   }
 
-  /** Copies a block of values from among the other heads' columns: read column by column, rows a power of two apart would share a few sets of the cache. */
+  /** Copies a head's columns of some rows: rows a power of two apart share a few sets of the caches, where they would not stay. */
   private static void copy(long x, long row, int rows, int n, long out) {
     for (int r = 0; r < rows; r++) {
-      long from = x + r * row;
-      long to = out + 4L * r * n;
-      int i = 0;
-      for (; i <= n - COUNT; i += COUNT) {
-        Lanes.store(Lanes.load(from + 4L * i), to + 4L * i);
-      }
-      if (i < n) {
-        Lanes.store(Lanes.load(from + 4L * i, n - i), to + 4L * i, n - i);
-      }
+      Pointwise.copyRow(x + r * row, out + 4L * r * n, n);
     }
   }
 
@@ -167,8 +210,8 @@ final class Attention {
     }
   }
 
-  /** Raises {@code max} to the largest of n scores; {@code factor} becomes {@code e^(max before - max after)}. */
-  private static void raise(long scores, int n, long max, long factor) {
+  /** Raises {@code max} to the largest of n scores; {@code factor} becomes {@code e^(scale * (max before - max after))}. */
+  private static void raise(long scores, int n, float scale, long max, long factor) {
     FloatVector before0 = Lanes.load(max);
     FloatVector before1 = Lanes.load(max + BYTES);
     FloatVector even0 = before0;
@@ -187,8 +230,8 @@ final class Attention {
     even1 = greater(even1, odd1);
     Lanes.store(even0, max);
     Lanes.store(even1, max + BYTES);
-    Lanes.store(before0.sub(even0), factor);
-    Lanes.store(before1.sub(even1), factor + BYTES);
+    Lanes.store(before0.sub(even0).mul(scale), factor);
+    Lanes.store(before1.sub(even1).mul(scale), factor + BYTES);
     exponentiate(factor);
   }
 
@@ -198,20 +241,20 @@ final class Attention {
 
   private static void exponentiate(long panel) {
     for (int i = 0; i < 2; i++) {
-      Lanes.store(Elementary.exp(Lanes.load(panel + (long) i * BYTES)), panel + (long) i * BYTES);
+      Elementary.exp(Lanes.load(panel + (long) i * BYTES)).intoMemorySegment(MEMORY, panel + (long) i * BYTES, ORDER);
     }
   }
 
-  /** Turns scores into {@code e^(score - max)}; {@code total} becomes {@code total * factor} plus their sum. */
-  private static void weigh(long scores, int n, long max, long factor, long total) {
+  /** Turns scores into {@code e^(scale * (score - max))}; {@code total} becomes {@code total * factor} plus their sum. */
+  private static void weigh(long scores, int n, float scale, long max, long factor, long total) {
     FloatVector top = Lanes.load(max);
     FloatVector sum = Lanes.load(total).mul(Lanes.load(factor));
     for (int i = 0; i < n; i++) {
-      FloatVector e = Elementary.exp(Lanes.load(scores + i * PANEL_BYTES).sub(top));
-      Lanes.store(e, scores + i * PANEL_BYTES);
+      FloatVector e = Elementary.exp(Lanes.load(scores + i * PANEL_BYTES).sub(top).mul(scale));
+      e.intoMemorySegment(MEMORY, scores + i * PANEL_BYTES, ORDER);
       sum = sum.add(e);
     }
-    Lanes.store(sum, total);
+    sum.intoMemorySegment(MEMORY, total, ORDER);
   }
 
   /** {@code sums = sums * factor + part}. */
@@ -223,17 +266,6 @@ final class Attention {
       long add = part + i * PANEL_BYTES;
       Lanes.store(Lanes.load(row).fma(factor0, Lanes.load(add)), row);
       Lanes.store(Lanes.load(row + BYTES).fma(factor1, Lanes.load(add + BYTES)), row + BYTES);
-    }
-  }
-
-  private static void divide(long sums, int rows, long total) {
-    FloatVector one = FloatVector.broadcast(F, 1f);
-    FloatVector factor0 = one.div(Lanes.load(total));
-    FloatVector factor1 = one.div(Lanes.load(total + BYTES));
-    for (int i = 0; i < rows; i++) {
-      long row = sums + i * PANEL_BYTES;
-      Lanes.store(Lanes.load(row).mul(factor0), row);
-      Lanes.store(Lanes.load(row + BYTES).mul(factor1), row + BYTES);
     }
   }
 

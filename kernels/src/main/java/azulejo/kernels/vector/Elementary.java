@@ -2,6 +2,8 @@ package azulejo.kernels.vector;
 
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -121,30 +123,30 @@ final class Elementary {
   private static void silu(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(silu(Lanes.load(x + 4L * i)), out + 4L * i);
+      silu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
-      Lanes.store(silu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
+      silu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 
   private static void gelu(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(gelu(Lanes.load(x + 4L * i)), out + 4L * i);
+      gelu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
-      Lanes.store(gelu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
+      gelu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 
   private static void quickGelu(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(quickGelu(Lanes.load(x + 4L * i)), out + 4L * i);
+      quickGelu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
-      Lanes.store(quickGelu(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
+      quickGelu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 }

@@ -90,8 +90,28 @@ final class Lanes {
     MEMORY.set(FLOAT, address, value);
   }
 
+  static int getInt(long address) {
+    return MEMORY.get(ValueLayout.JAVA_INT_UNALIGNED, address);
+  }
+
+  static void setInt(long address, int value) {
+    MEMORY.set(ValueLayout.JAVA_INT_UNALIGNED, address, value);
+  }
+
+  static long getLong(long address) {
+    return MEMORY.get(ValueLayout.JAVA_LONG_UNALIGNED, address);
+  }
+
+  static void setLong(long address, long value) {
+    MEMORY.set(ValueLayout.JAVA_LONG_UNALIGNED, address, value);
+  }
+
   static double getDouble(long address) {
     return MEMORY.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, address);
+  }
+
+  static void setDouble(long address, double value) {
+    MEMORY.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, address, value);
   }
 
   static short getShort(long address) {

@@ -3,7 +3,6 @@ package azulejo.kernels.vector;
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
-import static azulejo.kernels.vector.Lanes.MEMORY;
 
 import azulejo.kernels.Activation;
 import azulejo.kernels.Backend;
@@ -11,7 +10,6 @@ import azulejo.kernels.DType;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.cpu.CpuBuffer;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -176,16 +174,16 @@ final class Norms {
     channelSums(x, stride, n, channels, sums);
     for (int g = 0; g < groups; g++) {
       double mean = total(sums + 4L * g * size, size) / ((double) n * size);
-      setDouble(moments + 16L * g, mean);
+      Lanes.setDouble(moments + 16L * g, mean);
       for (int c = g * size; c < (g + 1) * size; c++) {
         Lanes.set(centres + 4L * c, (float) mean);
       }
     }
     channelSquares(x, stride, n, channels, centres, sums);
     for (int g = 0; g < groups; g++) {
-      double mean = getDouble(moments + 16L * g);
+      double mean = Lanes.getDouble(moments + 16L * g);
       double rounding = mean - (float) mean;
-      setDouble(moments + 16L * g + 8, total(sums + 4L * g * size, size) - n * size * rounding * rounding);
+      Lanes.setDouble(moments + 16L * g + 8, total(sums + 4L * g * size, size) - n * size * rounding * rounding);
     }
   }
 
@@ -200,9 +198,9 @@ final class Norms {
       double squares = 0;
       for (int part = 0; part < parts; part++) {
         double n = (double) Math.min(each, pixels - part * each) * size;
-        double delta = getDouble(moments.at(first + part) + 16L * g) - mean;
+        double delta = Lanes.getDouble(moments.at(first + part) + 16L * g) - mean;
         mean += delta * (n / (count + n));
-        squares += getDouble(moments.at(first + part) + 16L * g + 8) + delta * delta * (count * n / (count + n));
+        squares += Lanes.getDouble(moments.at(first + part) + 16L * g + 8) + delta * delta * (count * n / (count + n));
         count += n;
       }
       double scale = 1 / Math.sqrt(squares / count + eps);
@@ -376,13 +374,5 @@ final class Norms {
       sum += Lanes.get(x + 4L * i);
     }
     return sum;
-  }
-
-  private static double getDouble(long address) {
-    return MEMORY.get(ValueLayout.JAVA_DOUBLE, address);
-  }
-
-  private static void setDouble(long address, double value) {
-    MEMORY.set(ValueLayout.JAVA_DOUBLE, address, value);
   }
 }

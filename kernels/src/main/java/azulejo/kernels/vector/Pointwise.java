@@ -7,7 +7,6 @@ import azulejo.kernels.Activation;
 import azulejo.kernels.Checks;
 import azulejo.kernels.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /** Element-wise ops, and those that only move rows. */
@@ -22,7 +21,7 @@ final class Pointwise {
     Rows to = Rows.of(out);
     to.forEach(workers, (first, end, _) -> {
       for (int i = first; i < end; i++) {
-        int row = MEMORY.get(ValueLayout.JAVA_INT, indices.at(i / indices.columns()) + 4L * (i % indices.columns()));
+        int row = Lanes.getInt(indices.at(i / indices.columns()) + 4L * (i % indices.columns()));
         if (row == -1) {
           MEMORY.asSlice(to.at(i), 4L * to.columns()).fill((byte) 0);
         } else {
@@ -113,6 +112,17 @@ final class Pointwise {
   static void copy(long x, long out, int n) {
     if (x != out) {
       MemorySegment.copy(MEMORY, x, MEMORY, out, 4L * n);
+    }
+  }
+
+  /** Copies n floats, for rows too short for {@link #copy}. */
+  static void copyRow(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(Lanes.load(x + 4L * i), out + 4L * i);
+    }
+    if (i < n) {
+      Lanes.store(Lanes.load(x + 4L * i, n - i), out + 4L * i, n - i);
     }
   }
 

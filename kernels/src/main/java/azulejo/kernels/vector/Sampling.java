@@ -4,6 +4,8 @@ import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.I;
 import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
@@ -11,7 +13,6 @@ import azulejo.kernels.Checks;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Philox;
 import azulejo.kernels.Tensor;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -39,7 +40,7 @@ final class Sampling {
     int places = cells.columns();
     int rows = cells.count() * places;
     boolean guided = logits.dim(0) == 2;
-    int now = getInt(Rows.of(step).address());
+    int now = Lanes.getInt(Rows.of(step).address());
     long faultAt = Rows.of(fault).address();
     int each = Rows.perTask(codes);
     long vectors = 4L * (codes + 2 * COUNT);
@@ -50,29 +51,30 @@ final class Sampling {
       for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
         int b = r / places;
         long column = 4L * (r % places);
-        int position = getInt(cells.at(b) + column);
+        int position = Lanes.getInt(cells.at(b) + column);
         if (position == -1) {
-          setInt(winners.at(b) + column, -1);
+          Lanes.setInt(winners.at(b) + column, -1);
           Lanes.set(probabilities.at(b) + column, 0);
           continue;
         }
         float max = guide(from.at(r), from.at(guided ? rows + r : r), guidance, x, codes);
         if (Float.isNaN(max)) {
           fault(faultAt, now + 1);
-          setInt(winners.at(b) + column, 0);
+          Lanes.setInt(winners.at(b) + column, 0);
           Lanes.set(probabilities.at(b) + column, 0);
           continue;
         }
         long variates = switch (noise) {
           case Noise.Counter(_, var stream) -> {
-            VectorPhilox.exponentials(getLong(random.at(b)), stream, getLong(random.at(b) + 8), now, position, codes, q);
+            VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, q);
             yield q;
           }
           case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
         };
-        float sum = weigh(x, max, codes);
+        weigh(x, max, codes, lanes);
+        float sum = Elementary.sum(Lanes.load(lanes));
         int winner = race(x, variates, codes, lanes);
-        setInt(winners.at(b) + column, winner);
+        Lanes.setInt(winners.at(b) + column, winner);
         Lanes.set(probabilities.at(b) + column, Lanes.get(x + 4L * winner) / sum);
       }
     });
@@ -80,8 +82,8 @@ final class Sampling {
 
   /** Several rows may come here at once: they write the same value. */
   private static void fault(long address, int value) {
-    if (getInt(address) == 0) {
-      setInt(address, value);
+    if (Lanes.getInt(address) == 0) {
+      Lanes.setInt(address, value);
     }
   }
 
@@ -93,6 +95,7 @@ final class Sampling {
     FloatVector scale = FloatVector.broadcast(F, guidance);
     FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     FloatVector finite = FloatVector.zero(F);
+    // Of finite logits the sum of zeros, in whatever order; of others NaN.
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
       FloatVector from = Lanes.load(u + 4L * i);
@@ -109,46 +112,44 @@ final class Sampling {
       Lanes.store(x, out + 4L * i);
       max = max.blend(x, x.compare(GT, max));
     }
-    return max.reduceLanes(MAX) + Elementary.sum(finite);
+    return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
   }
 
-  /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum. */
-  private static float weigh(long x, float max, int n) {
+  /** Turns logits into {@code e^(x - max)}, up to the padding's end, and writes the sum of each lane to {@code lanes}. */
+  private static void weigh(long x, float max, int n, long lanes) {
     FloatVector sum = FloatVector.zero(F);
     for (int i = 0; i < n; i += COUNT) {
       FloatVector e = Elementary.exp(Lanes.load(x + 4L * i).sub(max));
-      Lanes.store(e, x + 4L * i);
+      e.intoMemorySegment(MEMORY, x + 4L * i, ORDER);
       sum = sum.add(e);
     }
-    return Elementary.sum(sum);
+    sum.intoMemorySegment(MEMORY, lanes, ORDER);
   }
 
   /** The code with the largest {@code weight / q}, the lowest one on a tie; {@code lanes} is room for two vectors. */
   private static int race(long weights, long q, int n, long lanes) {
     FloatVector best = FloatVector.broadcast(F, -1f);
     IntVector winner = IntVector.zero(I);
-    IntVector code = LANE;
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
       FloatVector score = Lanes.load(weights + 4L * i).div(Lanes.load(q + 4L * i));
       VectorMask<Float> better = score.compare(GT, best);
       best = best.blend(score, better);
-      winner = winner.blend(code, better.cast(I));
-      code = code.add(COUNT);
+      winner = winner.blend(LANE.add(i), better.cast(I));
     }
     if (i < n) {
       FloatVector score = Lanes.load(weights + 4L * i, n - i).div(Lanes.load(q + 4L * i, n - i));
       VectorMask<Float> better = score.compare(GT, best, F.indexInRange(i, n));
       best = best.blend(score, better);
-      winner = winner.blend(code, better.cast(I));
+      winner = winner.blend(LANE.add(i), better.cast(I));
     }
-    Lanes.store(best, lanes);
-    Lanes.store(winner, lanes + Lanes.BYTES);
+    best.intoMemorySegment(MEMORY, lanes, ORDER);
+    winner.intoMemorySegment(MEMORY, lanes + Lanes.BYTES, ORDER);
     float highest = -1;
     int lowest = 0;
     for (int lane = 0; lane < COUNT; lane++) {
       float score = Lanes.get(lanes + 4L * lane);
-      int at = getInt(lanes + Lanes.BYTES + 4L * lane);
+      int at = Lanes.getInt(lanes + Lanes.BYTES + 4L * lane);
       if (score > highest || score == highest && at < lowest) {
         highest = score;
         lowest = at;
@@ -166,13 +167,13 @@ final class Sampling {
     for (int b = 0; b < cells.count(); b++) {
       int found = 0;
       for (int cell = 0; cell < cells.columns() && found < to.columns(); cell++) {
-        if (getInt(cells.at(b) + 4L * cell) == maskId) {
-          setInt(to.at(b) + 4L * found++, cell);
+        if (Lanes.getInt(cells.at(b) + 4L * cell) == maskId) {
+          Lanes.setInt(to.at(b) + 4L * found++, cell);
         }
       }
-      setInt(counts.address() + 4L * b, found);
+      Lanes.setInt(counts.address() + 4L * b, found);
       for (int p = found; p < to.columns(); p++) {
-        setInt(to.at(b) + 4L * p, -1);
+        Lanes.setInt(to.at(b) + 4L * p, -1);
       }
     }
   }
@@ -183,9 +184,9 @@ final class Sampling {
     Rows drawn = Rows.of(tokens);
     for (int b = 0; b < cells.count(); b++) {
       for (int p = 0; p < cells.columns(); p++) {
-        int cell = getInt(cells.at(b) + 4L * p);
+        int cell = Lanes.getInt(cells.at(b) + 4L * p);
         if (cell != -1) {
-          setInt(to.at(b) + 4L * Checks.index("reveal", cell, to.columns()), getInt(drawn.at(b) + 4L * p));
+          Lanes.setInt(to.at(b) + 4L * Checks.index("reveal", cell, to.columns()), Lanes.getInt(drawn.at(b) + 4L * p));
         }
       }
     }
@@ -199,7 +200,7 @@ final class Sampling {
     Rows probabilities = Rows.of(probability);
     Rows confidences = Rows.of(confidence);
     int n = to.columns();
-    int now = getInt(Rows.of(step).address());
+    int now = Lanes.getInt(Rows.of(step).address());
     float[] sorted = new float[n];
     for (int b = 0; b < to.count(); b++) {
       long c = confidences.at(b);
@@ -207,7 +208,7 @@ final class Sampling {
         Lanes.set(c + 4L * cell, Float.MAX_VALUE);
       }
       for (int p = 0; p < cells.columns(); p++) {
-        int cell = getInt(cells.at(b) + 4L * p);
+        int cell = Lanes.getInt(cells.at(b) + 4L * p);
         if (cell != -1) {
           Lanes.set(c + 4L * Checks.index("remask", cell, n), Lanes.get(probabilities.at(b) + 4L * p));
         }
@@ -218,10 +219,10 @@ final class Sampling {
         Lanes.set(c + 4L * cell, sorted[cell]);
       }
       Arrays.sort(sorted);
-      float cut = sorted[Math.max(1, Math.min(getInt(Rows.of(count).address() + 4L * b) - 1, maskLength))];
+      float cut = sorted[Math.max(1, Math.min(Lanes.getInt(Rows.of(count).address() + 4L * b) - 1, maskLength))];
       for (int cell = 0; cell < n; cell++) {
         if (Lanes.get(c + 4L * cell) < cut) {
-          setInt(to.at(b) + 4L * cell, maskId);
+          Lanes.setInt(to.at(b) + 4L * cell, maskId);
         }
       }
     }
@@ -237,7 +238,7 @@ final class Sampling {
 
   private static float uniform(Noise noise, long random, int step, int cell) {
     return switch (noise) {
-      case Noise.Counter(_, var stream) -> Philox.uniform(Philox.word(getLong(random), stream, getLong(random + 8), step, cell, 0));
+      case Noise.Counter(_, var stream) -> Philox.uniform(Philox.word(Lanes.getLong(random), stream, Lanes.getLong(random + 8), step, cell, 0));
       case Noise.Given(_) -> Lanes.get(random + 4L * cell);
     };
   }
@@ -245,17 +246,5 @@ final class Sampling {
   /** StrictMath: the path must not differ between machines. */
   private static float log(float x) {
     return (float) StrictMath.log(x);
-  }
-
-  private static int getInt(long address) {
-    return MEMORY.get(ValueLayout.JAVA_INT, address);
-  }
-
-  private static void setInt(long address, int value) {
-    MEMORY.set(ValueLayout.JAVA_INT, address, value);
-  }
-
-  private static long getLong(long address) {
-    return MEMORY.get(ValueLayout.JAVA_LONG, address);
   }
 }

@@ -3,6 +3,8 @@ package azulejo.kernels.vector;
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LE;
@@ -63,8 +65,8 @@ final class VectorPhilox {
       }
       LongVector words01 = x0.and(LOW).or(x1.lanewise(LSHL, 32));
       LongVector words23 = x2.and(LOW).or(x3.lanewise(LSHL, 32));
-      Lanes.store(words01.rearrange(ZIP_LOWER, words23).reinterpretAsInts(), out + 4L * code);
-      Lanes.store(words01.rearrange(ZIP_UPPER, words23).reinterpretAsInts(), out + 4L * code + BYTES);
+      words01.rearrange(ZIP_LOWER, words23).reinterpretAsInts().intoMemorySegment(MEMORY, out + 4L * code, ORDER);
+      words01.rearrange(ZIP_UPPER, words23).reinterpretAsInts().intoMemorySegment(MEMORY, out + 4L * code + BYTES, ORDER);
     }
   }
 
@@ -96,7 +98,7 @@ final class VectorPhilox {
       FloatVector y = p.mul(f.mul(z));
       y = e.fma(FloatVector.broadcast(F, Philox.LN2_LOW), y);
       y = z.fma(FloatVector.broadcast(F, -0.5f), y);
-      Lanes.store(e.fma(FloatVector.broadcast(F, Philox.LN2_HIGH), f.add(y)).neg(), words + 4L * i);
+      e.fma(FloatVector.broadcast(F, Philox.LN2_HIGH), f.add(y)).neg().intoMemorySegment(MEMORY, words + 4L * i, ORDER);
     }
   }
 }
