@@ -51,6 +51,9 @@ final class Attention {
     int tokens = q.size(1);
     int size = q.size(2) / heads;
     int keys = k.size(1);
+    if (size == 0) {
+      return;
+    }
     int panels = Math.ceilDiv(tokens, PANEL);
     int most = Math.min(Math.ceilDiv(batch * heads * panels, TASKS_PER_WORKER * workers.threads()), MAX_FLOATS / (2 * size * PANEL));
     int groups = Math.ceilDiv(panels, Math.clamp(most, 1, MAX_PANELS));
