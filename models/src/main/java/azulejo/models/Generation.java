@@ -6,6 +6,7 @@ import azulejo.kernels.Tensor;
 import azulejo.models.GenerationListener.Stage;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.runtime.Cancelled;
+import azulejo.runtime.GenerationException;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.Tap;
 import azulejo.runtime.random.TorchGenerator;
@@ -24,8 +25,8 @@ import java.util.stream.Stream;
  * A model says how it does each of them.
  */
 public abstract class Generation {
-  /** A walk's tensors beyond which its batch is split. */
-  public static final long BATCH_BYTES = 1L << 30;
+  /** A walk's tensors beyond which its batch is split: a step is what a user waits for to see progress or to stop, and large models gain nothing by more rows. */
+  public static final long BATCH_BYTES = 256L << 20;
   /** A walk's tensors beyond which a batch that cannot be split is refused. */
   private static final long MAX_BYTES = 8L << 30;
   private static final byte MID_GREY = (byte) 128;
@@ -209,6 +210,15 @@ public abstract class Generation {
     return inRequestOrder().map(this::picture).toList();
   }
 
+  private static HostTensor requireNumbers(HostTensor pixels) {
+    for (long i = 0; i < pixels.shape().elements(); i++) {
+      if (Float.isNaN(pixels.floatAt(i))) {
+        throw new GenerationException("the decoder gave pixels that are NaN: its weights are probably damaged, so compare the checkpoint's files with their source");
+      }
+    }
+    return pixels;
+  }
+
   /** The picture of a grid; cells that are open are decoded as code 0 and painted over. One image at a time: at full resolution its activations are large. */
   private Image picture(Slot slot) {
     int[] codes = Arrays.stream(slot.tokens).map(token -> token == open ? 0 : token).toArray();
@@ -216,7 +226,7 @@ public abstract class Generation {
     try (Backend.Scope _ = b.scope()) {
       Tensor pixels = decode(b.tensor(HostTensor.of("codes", codes, 1, plan.gridHeight, plan.gridWidth)));
       tap.accept("pixels_raw", pixels);
-      rgb = levels(b.download(pixels));
+      rgb = levels(requireNumbers(b.download(pixels)));
     }
     int factor = plan.factor;
     int width = plan.gridWidth * factor;

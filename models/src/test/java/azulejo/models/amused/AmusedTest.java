@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.HostTensor;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
@@ -11,17 +12,26 @@ import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Image;
 import azulejo.runtime.Cancelled;
+import azulejo.runtime.GenerationException;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.Tap;
+import azulejo.runtime.checkpoint.Checkpoint;
+import azulejo.runtime.checkpoint.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What a generation does besides its numbers, on the demo model with pictures of 4 x 4 tokens. The numbers are held against the official ones in module tests. */
 class AmusedTest {
@@ -177,5 +187,36 @@ class AmusedTest {
     assertThat(model.resolve(off)).doesNotContainKey("negative_prompt");
     int[] barelyOff = model.generate(request(List.of("a red star"), 1, 2, 0.5, Rng.PHILOX), GenerationListener.NONE).getFirst().tokens();
     assertThat(model.generate(off, GenerationListener.NONE).getFirst().tokens()).isEqualTo(barelyOff);
+  }
+
+  @Test
+  void saysWhatGaveNoNumbers(@TempDir Path dir) throws IOException {
+    assertThatThrownBy(() -> generateWithNaN(dir.resolve("logits"), "transformer", "mlm_layer.layer_norm.weight")).isInstanceOf(GenerationException.class)
+        .hasMessage("step 1 of 2 gave logits that are NaN or infinite: the checkpoint's weights are probably damaged, so compare its files with their source, "
+            + "or lower the guidance of 3.0");
+    assertThatThrownBy(() -> generateWithNaN(dir.resolve("pixels"), "vqvae", "decoder.conv_out.bias")).isInstanceOf(GenerationException.class)
+        .hasMessageStartingWith("the decoder gave pixels that are NaN");
+  }
+
+  private static void generateWithNaN(Path folder, String component, String tensor) throws IOException {
+    Path demo = Path.of("../demo/masked");
+    try (Stream<Path> paths = Files.walk(demo)) {
+      for (Path path : (Iterable<Path>) paths::iterator) {
+        Files.copy(path, folder.resolve(demo.relativize(path).toString()));
+      }
+    }
+    Path file = folder.resolve(component).resolve("diffusion_pytorch_model.safetensors");
+    try (Checkpoint sound = Checkpoint.open(demo.resolve(component))) {
+      SafetensorsWriter.write(file, Map.of(), sound.names().stream().map(sound::tensor).map(t -> t.name().equals(tensor) ? nan(t) : t).toList());
+    }
+    try (Amused damaged = Amused.open(folder, backend)) {
+      damaged.generate(request(List.of("a red star"), 1, 2, 3, Rng.PHILOX), GenerationListener.NONE);
+    }
+  }
+
+  private static HostTensor nan(HostTensor like) {
+    float[] values = new float[(int) like.shape().elements()];
+    Arrays.fill(values, Float.NaN);
+    return HostTensor.of(like.name(), values, like.shape().toArray());
   }
 }

@@ -9,13 +9,17 @@ import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
+import azulejo.runtime.checkpoint.SafetensorsWriter;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The demo's trained tokenizer; its numbers are held against the official ones in module tests. */
 class VqModelTest {
@@ -47,6 +51,22 @@ class VqModelTest {
     float[] decoded = b.download(model.decode(codes, Tap.NONE)).toFloats();
     double squares = IntStream.range(0, pixels.length).mapToDouble(i -> Math.pow(pixels[i] - decoded[i], 2)).average().orElseThrow();
     assertThat(-10 * Math.log10(squares)).as("PSNR in dB").isGreaterThan(25);
+  }
+
+  /** The published VQ-Diffusion checkpoint is older than the names of today: {@code query}, {@code key}, {@code value}, {@code proj_attn}. */
+  @Test
+  void olderAttentionNamesMeanTheSame(@TempDir Path dir) {
+    List<HostTensor> renamed = checkpoint.names().stream().map(checkpoint::tensor).map(t -> new HostTensor(t.name()
+        .replace(".to_q.", ".query.").replace(".to_k.", ".key.").replace(".to_v.", ".value.").replace(".to_out.0.", ".proj_attn."),
+        t.dtype(), t.shape(), t.data())).toList();
+    assertThat(renamed).extracting(HostTensor::name).contains("decoder.mid_block.attentions.0.query.weight");
+    Path file = dir.resolve("diffusion_pytorch_model.safetensors");
+    SafetensorsWriter.write(file, Map.of(), renamed);
+    Tensor codes = b.tensor(HostTensor.of("codes", new int[] {3, 1, 4, 1}, 1, 2, 2));
+    float[] expected = b.download(model.decode(codes, Tap.NONE)).toFloats();
+    try (Checkpoint older = Checkpoint.open(file)) {
+      assertThat(b.download(new VqModel(model.config(), older.on(b)).decode(codes, Tap.NONE)).toFloats()).isEqualTo(expected);
+    }
   }
 
   private static float[] read(String file) throws IOException {
