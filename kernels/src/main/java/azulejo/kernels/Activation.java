@@ -7,6 +7,8 @@ public enum Activation {
   SILU,
   /** {@code x * Phi(x)}, the exact erf form */
   GELU,
+  /** GELU by {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, "gelu_new" */
+  GELU_TANH,
   /** {@code x * sigmoid(1.702 x)}, OpenAI CLIP's approximation */
   QUICK_GELU
 }

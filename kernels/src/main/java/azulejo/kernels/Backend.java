@@ -41,8 +41,13 @@ public interface Backend extends AutoCloseable {
   /** A weight or table for the backend's life: float types arrive as F32, integers keep theirs. On the CPU an F32 tensor is not copied. */
   Tensor weight(HostTensor host);
 
-  /** A linear layer's weight [N, K] of any float type, for the backend's life. */
-  Matrix matrix(HostTensor weight);
+  /** A linear layer's weight [N, K] of any float type, for the backend's life, kept in {@code format}. */
+  Matrix matrix(HostTensor weight, WeightFormat format);
+
+  /** A linear layer's weight at full precision. */
+  default Matrix matrix(HostTensor weight) {
+    return matrix(weight, WeightFormat.F32);
+  }
 
   /** A convolution's weight [O, I, KH, KW] of any float type, for the backend's life. */
   Filter filter(HostTensor weight);
@@ -89,10 +94,23 @@ public interface Backend extends AutoCloseable {
   void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out);
 
   /**
-   * Multi-head attention with a running softmax: {@code softmax(q k^T * scale) v} for each head.
-   * q, out [B, T, heads * D]; k, v [B, S, heads * D], any strides between batches and rows.
+   * Multi-head attention with a running softmax: {@code softmax(q k^T * scale + bias) v} for each head.
+   * q, out [B, T, heads * D]; k, v [B, S, heads * D], any strides between batches and rows; a cache is attended to through a slice of its
+   * filled part. bias F32 [B or 1, heads or 1, T, S], of which a size of 1 repeats; -infinity hides a key, and every query must see at least one.
    */
-  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out);
+  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out);
+
+  /** {@link #attention} without a bias. */
+  default void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
+    attention(q, k, v, heads, scale, mask, null, out);
+  }
+
+  /**
+   * Rotary position embedding on interleaved pairs: with (cos, sin) = table[t, i], pair i of each head, (x[2i], x[2i + 1]), becomes
+   * {@code (x[2i] cos - x[2i + 1] sin, x[2i + 1] cos + x[2i] sin)}. x, out [B, T, heads * D] of any strides between batches and rows,
+   * table [T, D / 2, 2], dense. {@code out} may be x.
+   */
+  void rotary(Tensor x, Tensor table, int heads, Tensor out);
 
   // ---- norms --------------------------------------------------------------------------------------------------------------
 
@@ -137,19 +155,19 @@ public interface Backend extends AutoCloseable {
   void openCells(Tensor grid, int maskId, Tensor open, Tensor count);
 
   /**
-   * Draws a token for each open cell from {@code softmax(guided logits)} as the winner of an exponential race, argmax of p / q with
-   * q ~ Exp(1), which is {@code torch.multinomial(p, 1)}; the lowest code wins a tie. The guided logits l are rounded to f32 as
-   * {@code fma(guidance, c - u, u)}; the scores {@code exp(l - max l) / q} may be compared in any precision from f32 up, so that backends may
-   * differ where two scores are closer than an f32 can tell.
+   * Draws a token for each open cell from the distribution that {@code draw} makes of the guided logits, as the winner of an exponential race,
+   * argmax of p / q with q ~ Exp(1), which is {@code torch.multinomial(p, 1)}; the lowest code wins a tie. The guided logits are rounded to f32
+   * as {@code fma(guidance, c - u, u)}, their quotients l by the temperature too; the scores {@code exp(l - max l) / q} and the sums that top-p compares may
+   * have any precision from f32 up, so that backends may differ where two are closer than an f32 can tell.
    *
    * @param logits [G, B, P, V]; with G = 2 (unconditional, conditional) the guided logits are u + guidance * (c - u), with G = 1 they are taken as they are
    * @param open I32 [B, P] positions, -1 for none (such rows are skipped and get token -1, probability 0)
    * @param step I32 [1], counts the walk's steps from 0
    * @param tokens out: I32 [B, P]
-   * @param probability out: F32 [B, P], the softmax's value at the token drawn
-   * @param fault I32 [1], in and out: where it is 0 and a guided logit is NaN or infinite, it becomes step + 1 (the tokens of that row are then undefined but within range)
+   * @param probability out: F32 [B, P], the distribution's value at the token drawn
+   * @param fault I32 [1], in and out: where it is 0 and a logit is NaN or infinite after guidance and temperature, it becomes step + 1 (the tokens of that row are then undefined but within range)
    */
-  void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault);
+  void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault);
 
   /** Writes the drawn tokens into the grid: {@code grid[b, open[b, p]] = tokens[b, p]}; rows with open -1 write nothing. */
   void reveal(Tensor grid, Tensor open, Tensor tokens);
@@ -168,6 +186,33 @@ public interface Backend extends AutoCloseable {
    */
   void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
       Tensor step, Tensor confidence);
+
+  /**
+   * A diffusion model's belief about the clean grid, as VQ-Diffusion's pipeline shapes it. With {@code ls} the log-softmax over the V codes, computed in
+   * double and rounded to f32: {@code p = ls(c)} for G = 1, else {@code p = fma(guidance, ls(c) - ls(u), ls(u))} in f32 minus its own log-sum-exp, in double,
+   * rounded to f32. Then, with a truncation rate from 0 to 1 given (NaN for none), codes are sorted by descending p (equal ones by ascending code) and one is
+   * kept if the probabilities before it, each rounded to f32, sum to less than the rate (the sum in double, each partial sum rounded to f32; the first is
+   * always kept), the others become -infinity. Last, values below -70 become -70.
+   *
+   * @param logits [G, B, L, V], (unconditional, conditional) for G = 2
+   * @param step I32 [1]
+   * @param logStart out: F32 [B, L, V]
+   * @param fault I32 [1], in and out: where it is 0 and a value of p is NaN or infinite before truncation, it becomes step + 1 (that row is then undefined)
+   */
+  void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault);
+
+  /**
+   * One step back along a mask-and-replace diffusion: draws each cell of x_(t-1) from q(x_(t-1) | x_t, x_0 ~ logStart), by the Gumbel trick
+   * {@code argmax(log p + g)}, {@code g = -log(-log(u + 1e-30) + 1e-30)}, the lowest class on a tie. Classes are the V codes and, at index V, the mask; in
+   * the last step ({@code transition.last()}) log p is logStart itself and there is no mask class.
+   *
+   * @param logStart F32 [B, L, V] as {@link #startDistribution} gives it
+   * @param grid I32 [B, L], classes, in and out
+   * @param noise u: {@link Noise.Counter}, code v of position l, v counting the classes; or {@link Noise.Given} values [B, L, V + 1] ([B, L, V] in the last step)
+   * @param step I32 [1]
+   * @param posterior out, or null: F32 [B, L, V + 1] ([B, L, V] in the last step), log p
+   */
+  void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior);
 
   @Override
   void close();

@@ -100,7 +100,7 @@ public final class Checks {
     apart(op, out, x);
   }
 
-  public static void attention(Tensor q, Tensor k, Tensor v, int heads, Tensor out) {
+  public static void attention(Tensor q, Tensor k, Tensor v, int heads, Tensor bias, Tensor out) {
     String op = "attention";
     shape(op, "q", q, DType.F32, ANY, ANY, ANY);
     require(heads >= 1 && q.dim(2) % heads == 0, op, "q " + q + " does not split into " + heads + " heads");
@@ -109,6 +109,23 @@ public final class Checks {
     shape(op, "v", v, DType.F32, k.shape().toArray());
     shape(op, "out", out, DType.F32, q.shape().toArray());
     apart(op, out, q, k, v);
+    if (bias != null) {
+      shape(op, "bias", bias, DType.F32, ANY, ANY, q.dim(1), k.dim(1));
+      require(bias.dim(0) == 1 || bias.dim(0) == q.dim(0), op, "bias " + bias + " does not repeat over " + q.dim(0) + " batches");
+      require(bias.dim(1) == 1 || bias.dim(1) == heads, op, "bias " + bias + " does not repeat over " + heads + " heads");
+      apart(op, out, bias);
+    }
+  }
+
+  public static void rotary(Tensor x, Tensor table, int heads, Tensor out) {
+    String op = "rotary";
+    shape(op, "x", x, DType.F32, ANY, ANY, ANY);
+    require(heads >= 1 && x.dim(2) % (2L * heads) == 0, op, "x " + x + " does not split into pairs of " + heads + " heads");
+    shape(op, "table", table, DType.F32, x.dim(1), x.dim(2) / heads / 2, 2);
+    require(table.isDense(), op, "table " + table + " is not dense");
+    shape(op, "out", out, DType.F32, x.shape().toArray());
+    apart(op, out, table);
+    apartOrSame(op, out, x);
   }
 
   // ---- norms --------------------------------------------------------------------------------------------------------------
@@ -234,6 +251,36 @@ public final class Checks {
     rows(op, "confidence", confidence, DType.F32, grid.shape().toArray());
     apart(op, grid, open, count, probability, step, confidence);
     apart(op, confidence, open, count, probability, step);
+  }
+
+  public static void startDistribution(Tensor logits, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+    String op = "startDistribution";
+    rows(op, "logits", logits, DType.F32, ANY, ANY, ANY, ANY);
+    require(logits.dim(0) == 1 || logits.dim(0) == 2, op, "logits " + logits + " should have one or two guidance halves");
+    require(logits.dim(3) >= 1, op, "logits " + logits + " have no codes");
+    require(Float.isNaN(truncation) || truncation >= 0 && truncation <= 1, op, "the truncation rate is " + truncation);
+    shape(op, "step", step, DType.I32, 1);
+    rows(op, "logStart", logStart, DType.F32, logits.dim(1), logits.dim(2), logits.dim(3));
+    shape(op, "fault", fault, DType.I32, 1);
+    apart(op, logStart, logits, step, fault);
+    apart(op, fault, logits, step);
+  }
+
+  public static void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+    String op = "diffuse";
+    rows(op, "logStart", logStart, DType.F32, ANY, ANY, ANY);
+    require(logStart.dim(2) >= 1, op, "logStart " + logStart + " has no codes");
+    long batch = logStart.dim(0);
+    long cells = logStart.dim(1);
+    long classes = logStart.dim(2) + (transition.last() ? 0 : 1);
+    rows(op, "grid", grid, DType.I32, batch, cells);
+    noise(op, noise, batch, cells, classes);
+    shape(op, "step", step, DType.I32, 1);
+    apart(op, grid, logStart, step);
+    if (posterior != null) {
+      rows(op, "posterior", posterior, DType.F32, batch, cells, classes);
+      apart(op, posterior, logStart, grid, step);
+    }
   }
 
   /** An index that an op reads from a tensor; returns it. Only a host can look: on a device it is undefined what a wrong one does. */

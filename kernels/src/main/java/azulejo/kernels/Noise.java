@@ -3,7 +3,8 @@ package azulejo.kernels;
 /**
  * Where a sampling op takes its random numbers from.
  *
- * <p>A draw needs one Exp(1) variate for each position and code; a path needs one U(0,1) variate for each position.
+ * <p>A draw needs one Exp(1) variate for each position and code; a path needs one U[0, 1) variate for each position, a
+ * step of a diffusion one for each position and class.
  */
 public sealed interface Noise {
   /**
@@ -17,7 +18,7 @@ public sealed interface Noise {
   /**
    * Variates that the caller brings, from PyTorch's generator or from a recording.
    *
-   * @param values F32 [B, L, V] for a draw, [B, L] for a path; L counts all positions, settled ones too
+   * @param values F32 [B, L, V] for a draw, [B, L] for a path, [B, L, classes] for a step of a diffusion; L counts all positions, settled ones too
    */
   record Given(Tensor values) implements Noise {}
 }

@@ -127,7 +127,7 @@ class ConformanceTest {
     try (Backend.Scope _ = backend.scope()) {
       Tensor tokens = backend.alloc(DType.I32, 1, 2);
       Tensor fault = backend.tensor(HostTensor.of("fault", new int[] {before}, 1));
-      backend.draw(backend.tensor(HostTensor.of("logits", logits, guidances, 1, 2, codes)), 3, backend.tensor(HostTensor.of("open", new int[] {0, 1}, 1, 2)),
+      backend.draw(backend.tensor(HostTensor.of("logits", logits, guidances, 1, 2, codes)), Draw.guided(3), backend.tensor(HostTensor.of("open", new int[] {0, 1}, 1, 2)),
           new Noise.Counter(backend.tensor(HostTensor.of("keys", new long[] {1, 0}, 1, 2)), Stream.DRAW),
           backend.tensor(HostTensor.of("step", new int[] {11}, 1)), tokens, backend.alloc(DType.F32, 1, 2), fault);
       for (int token : backend.download(tokens).toInts()) {
@@ -157,7 +157,7 @@ class ConformanceTest {
   private static int[] tokens(Backend backend, Tensor logits, int[] open, long[] keys) {
     long batch = logits.dim(1);
     Tensor tokens = backend.alloc(DType.I32, batch, logits.dim(2));
-    backend.draw(logits, 1, backend.tensor(HostTensor.of("open", open, batch, logits.dim(2))),
+    backend.draw(logits, Draw.guided(1), backend.tensor(HostTensor.of("open", open, batch, logits.dim(2))),
         new Noise.Counter(backend.tensor(HostTensor.of("keys", keys, batch, 2)), Stream.DRAW),
         backend.tensor(HostTensor.of("step", new int[] {0}, 1)), tokens, backend.alloc(DType.F32, batch, logits.dim(2)),
         backend.tensor(HostTensor.of("fault", new int[] {0}, 1)));
@@ -186,6 +186,8 @@ class ConformanceTest {
           () -> b.linear(x, b.matrix(HostTensor.of("w", new float[15], 3, 5)), null, Activation.NONE, null, b.alloc(DType.F32, 2, 3, 3)),
           () -> b.linear(x, b.matrix(HostTensor.of("w", new float[16], 4, 4)), null, Activation.NONE, null, x),
           () -> b.attention(x, x, x, 3, 1, AttentionMask.NONE, b.alloc(DType.F32, 2, 3, 4)),
+          () -> b.attention(x, x, x, 2, 1, AttentionMask.NONE, b.alloc(DType.F32, 2, 2, 3, 4), b.alloc(DType.F32, 2, 3, 4)),
+          () -> b.rotary(x, b.alloc(DType.F32, 3, 2, 2), 2, x),
           () -> b.norm(Norm.RMS, x, odd, null, 0, null, x),
           () -> b.groupNorm(image, 3, c, c, 0, Activation.NONE, image),
           () -> b.globalResponseNorm(x, null, c, x),
@@ -194,9 +196,13 @@ class ConformanceTest {
           () -> b.upsample(image, b.alloc(DType.F32, 1, 8, 8, 1)),
           () -> b.depthToSpace(image, b.alloc(DType.F32, 1, 8, 8, 4)),
           () -> b.openCells(ids, 0, b.alloc(DType.I32, 2, 3), b.alloc(DType.I32, 3)),
-          () -> b.draw(image, 1, ids, noise, one, ids, b.alloc(DType.F32, 2, 3), one),
+          () -> b.draw(image, Draw.guided(1), ids, noise, one, ids, b.alloc(DType.F32, 2, 3), one),
           () -> b.reveal(ids, ids, ids),
           () -> b.remask(ids, ids, one, x, 1, 1, 0, noise, one, x),
+          () -> b.startDistribution(image, 5, 1.5f, one, b.alloc(DType.F32, 4, 4, 4), one),
+          () -> b.startDistribution(image, 5, 1, one, b.alloc(DType.F32, 4, 4, 3), one),
+          () -> b.diffuse(x, new Transition(null, null, null, false), ids, new Noise.Given(b.alloc(DType.F32, 2, 3, 4)), one, null),
+          () -> b.diffuse(x, new Transition(null, null, null, true), ids, noise, one, b.alloc(DType.F32, 2, 3, 5)),
           () -> b.matrix(HostTensor.of("w", new int[4], 2, 2)),
           () -> b.filter(HostTensor.of("w", new float[4], 2, 2))));
       for (int i = 0; i < calls.size(); i++) {

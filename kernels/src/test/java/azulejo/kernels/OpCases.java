@@ -40,12 +40,16 @@ final class OpCases {
     all.memory();
     all.pointwise();
     all.linear();
+    all.formats();
     all.attention();
+    all.rotary();
     all.norms();
     all.convolutions();
     all.moves();
     all.masks();
     all.draws();
+    all.truncatedDraws();
+    all.diffusions();
     return all.cases;
   }
 
@@ -59,8 +63,17 @@ final class OpCases {
     some.linear(65, 129, 65, DType.F32, 6);
     some.linear(33, 65, 129, DType.F16, 11);
     some.linear(33, 65, 129, DType.BF16, 15);
+    some.within("activate", "tanh, C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.GELU_TANH, r.output(DType.F32, 33, 65)));
+    for (WeightFormat format : WeightFormat.values()) {
+      some.linear(2, 129, 65, DType.F32, 3, format);
+      some.linear(33, 129, 65, DType.F32, 3, format);
+    }
     some.attention(2, 33, 65, 2, 17, 1, 0);
     some.attention(2, 33, 65, 2, 17, 1, 1);
+    some.biasedAttention(2, 33, 65, 2, 17, 2, 2, 0);
+    some.attention(2, 1, 300, 3, 65, 1, 1);
+    some.biasedAttention(2, 1, 300, 3, 65, 2, 1, 1);
+    some.rotary(3, 7, 2, 34);
     some.norm(Norm.LAYER, 129, 7, 0);
     some.norm(Norm.RMS, 129, 7, 0);
     some.groupNorm(2, 9, 7, 4, 17, 5, 0);
@@ -72,7 +85,13 @@ final class OpCases {
     some.depthwise(9, 7, 65, 3, true);
     some.draw(2, 17, 257, 2, 8, true);
     some.draw(2, 17, 257, 1, 8, false);
+    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 0.7f, 20, 1, false));
+    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 1.3f, 0, 0.9f, false));
+    some.draw(2, 17, 257, 1, 8, false, new Draw(1, 1, 0, 1, true));
     some.remask(65, 20, 1.5f);
+    some.startDistribution(2, 9, 257, 2, 0.9f, 8);
+    some.diffuse(2, 9, 257, false, true);
+    some.diffuse(2, 9, 257, true, true);
     return some.cases;
   }
 
@@ -151,14 +170,32 @@ final class OpCases {
     linear(2, 1100, 300, DType.F32, 5);
   }
 
-  /** {@code variant} counts through the epilogues. */
+  private void formats() {
+    int i = 0;
+    for (WeightFormat format : new WeightFormat[] {WeightFormat.BF16, WeightFormat.INT8}) {
+      for (int size : SIZES) {
+        for (int m : new int[] {1, 2, 3, 8, 16, 33}) {
+          linear(m, size, SIZES[i % SIZES.length], WEIGHT_TYPES[i % 3], i++, format);
+          linear(m, SIZES[i % SIZES.length], size, WEIGHT_TYPES[i % 3], i++, format);
+        }
+      }
+      linear(2, 300, 1031, DType.F32, 3, format);
+      linear(129, 300, 1031, DType.F32, 3, format);
+    }
+  }
+
   private void linear(int m, int n, int k, DType dtype, int variant) {
+    linear(m, n, k, dtype, variant, WeightFormat.F32);
+  }
+
+  /** {@code variant} counts through the epilogues. */
+  private void linear(int m, int n, int k, DType dtype, int variant, WeightFormat format) {
     boolean bias = (variant & 1) != 0;
     boolean residual = (variant & 2) != 0;
     Activation activation = ACTIVATIONS[variant / 4 % ACTIVATIONS.length];
-    String arguments = "M=" + m + " N=" + n + " K=" + k + " " + dtype + " " + activation + (bias ? " bias" : "") + (residual ? " residual" : "");
+    String arguments = "M=" + m + " N=" + n + " K=" + k + " " + dtype + " as " + format + " " + activation + (bias ? " bias" : "") + (residual ? " residual" : "");
     within("linear", arguments, roundings(k, Math.max(1, Math.sqrt(k))), r -> {
-      Matrix weight = r.backend.matrix(r.host(dtype, n, k));
+      Matrix weight = r.backend.matrix(r.host(dtype, n, k), format);
       Tensor x = r.floats(m, k);
       Tensor b = bias ? r.floats(n) : null;
       Tensor s = residual ? r.floats(m, n) : null;
@@ -178,6 +215,15 @@ final class OpCases {
     attention(2, 77, 77, 2, 64, 1, 0);
     attention(1, 64, 300, 2, 33, 1, 1);
     attention(1, 3, 1030, 1, 13, 1, 1);
+    for (int size : SIZES) {
+      attention(2, 1, SIZES[i % SIZES.length], 2, size, 1, i++);
+      biasedAttention(2, 1, size, 3, SIZES[i % SIZES.length], 1 + i % 2, 1 + 2 * (i / 2 % 2), i++);
+      biasedAttention(2, SIZES[i % SIZES.length], size, 3, 8, 1 + i % 2, 1 + 2 * (i / 2 % 2), i++);
+      biasedAttention(2, size, SIZES[i % SIZES.length], 3, 8, 1 + i % 2, 1 + 2 * (i / 2 % 2), i++);
+    }
+    attention(2, 1, 1030, 2, 64, 1, 1);
+    biasedAttention(2, 1, 1030, 2, 64, 2, 1, 1);
+    biasedAttention(1, 64, 300, 2, 33, 1, 2, 1);
     // scores up to hundreds: an unstable softmax overflows, and one key takes nearly all
     attention(1, 33, 65, 2, 17, 300, 0);
     attention(1, 33, 65, 2, 17, 300, 1);
@@ -197,6 +243,45 @@ final class OpCases {
       Tensor q = r.floats(batch, t + 1, c).slice(1, 1, t);
       Tensor kv = r.floats(batch, s + 2, 2L * c).slice(1, 1, s);
       r.backend.attention(q, kv.slice(2, 0, c), kv.slice(2, c, c), heads, scale, mask, r.output(DType.F32, batch, t + 2, c).slice(1, 1, t));
+    });
+  }
+
+  /** With keys hidden, among them the first 140 or so: more than a block of any kernel. Query t sees key t at least. */
+  private void biasedAttention(int batch, int t, int s, int heads, int size, int batches, int biasHeads, int variant) {
+    AttentionMask mask = variant % 2 == 0 ? AttentionMask.CAUSAL : AttentionMask.NONE;
+    String arguments = "B=" + batch + " T=" + t + " S=" + s + " heads=" + heads + " D=" + size + " " + mask + " bias [" + batches + ", " + biasHeads + "]";
+    int c = heads * size;
+    within("attention", arguments, roundings(s + size, 3), r -> {
+      float[] bias = r.uniform((long) batches * biasHeads * t * s, 2);
+      for (int i = 0; i < bias.length; i++) {
+        int key = i % s;
+        int query = i / s % t;
+        if (key != Math.min(query, s - 1) && (key < s / 2 || r.random.nextInt(5) == 0)) {
+          bias[i] = Float.NEGATIVE_INFINITY;
+        }
+      }
+      r.backend.attention(r.floats(batch, t, c), r.floats(batch, s, c), r.floats(batch, s, c), heads, 1 / (float) Math.sqrt(size), mask,
+          r.floats(bias, batches, biasHeads, t, s), r.output(DType.F32, batch, t, c));
+    });
+  }
+
+  private void rotary() {
+    for (int size : SIZES) {
+      rotary(2, 3, 2, 2 * size);
+    }
+    rotary(3, 65, 1, 6);
+  }
+
+  private void rotary(int batch, int t, int heads, int size) {
+    within("rotary", "B=" + batch + " T=" + t + " heads=" + heads + " D=" + size, roundings(1, 1), r -> {
+      Tensor table = r.backend.weight(r.host(DType.F32, t, size / 2, 2));
+      Tensor x = r.floats(batch, t, (long) heads * size);
+      r.backend.rotary(x, table, heads, r.outputOver(x));
+    });
+    within("rotary", "B=" + batch + " T=" + t + " heads=" + heads + " D=" + size + " to and from wider tensors", roundings(1, 1), r -> {
+      Tensor table = r.backend.weight(r.host(DType.F32, t + 2, size / 2, 2)).slice(0, 1, t);
+      long c = (long) heads * size;
+      r.backend.rotary(r.floats(batch, t + 1, 3 * c).slice(1, 1, t).slice(2, c, c), table, heads, r.output(DType.F32, batch, t + 2, c).slice(1, 2, t));
     });
   }
 
@@ -424,8 +509,8 @@ final class OpCases {
       // weights down to e^-200, which is 0 in f32
       draw(2, 5, codes, 2, 100, true);
       // a tie of all codes, and of one in seven
-      draw("L=3 V=" + codes + " tie", 1, 3, 1, codes, r -> new float[3 * codes], r -> given(r, 1, 3, codes, _ -> 0.75f));
-      draw("L=3 V=" + codes + " tie of some", 1, 3, 1, codes, r -> {
+      draw("L=3 V=" + codes + " tie", 1, 3, 1, codes, Draw.guided(3), r -> new float[3 * codes], r -> given(r, 1, 3, codes, _ -> 0.75f));
+      draw("L=3 V=" + codes + " tie of some", 1, 3, 1, codes, Draw.guided(3), r -> {
         float[] logits = new float[3 * codes];
         for (int v = codes / 2; v < logits.length; v += 7) {
           logits[v] = 1;
@@ -436,9 +521,45 @@ final class OpCases {
     draw(2, 17, 1030, 2, 8, true);
   }
 
+  private void truncatedDraws() {
+    int i = 0;
+    for (int codes : SIZES) {
+      for (int k : new int[] {1, 2, Math.max(1, codes / 3), codes - 1, codes + 5}) {
+        if (k > 0) {
+          draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 1 + i % 3, k, 1, false));
+        }
+      }
+      for (float p : new float[] {0, 0.05f, 0.5f, 0.9f, 0.995f}) {
+        draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 0.6f, 0, p, false));
+      }
+      draw(2, 7, codes, 2, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f, false));
+      draw(2, 7, codes, 1, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f, true));
+      draw(2, 7, codes, 2, 4, false, new Draw(3, 1, 0, 1, true));
+      // weights down to e^-200, which is 0 in f32, and a temperature below the lowest
+      draw(2, 5, codes, 2, 100, true, new Draw(3, 1, codes, 0.99f, false));
+      draw(2, 5, codes, 2, 4, true, new Draw(3, 1e-9f, 3, 1, false));
+      // ties across the cut: logits of five values, both zeros among them
+      for (Draw draw : List.of(new Draw(1, 1, Math.max(1, codes / 2), 1, false), new Draw(1, 1, 0, 0.4f, false), new Draw(1, 1, 0, 0, false),
+          new Draw(1, 2, Math.max(1, codes / 2), 0.7f, true))) {
+        draw("L=5 V=" + codes + " ties " + draw, 1, 5, 1, codes, draw, r -> {
+          float[] logits = new float[5 * codes];
+          for (int v = 0; v < logits.length; v++) {
+            logits[v] = new float[] {-1, -0f, 0, 1, 2}[r.random.nextInt(5)];
+          }
+          return logits;
+        }, r -> given(r, 1, 5, codes, random -> (float) -Math.log1p(-random.nextDouble())));
+      }
+    }
+    draw(2, 17, 1030, 2, 8, true, new Draw(3, 0.9f, 300, 0.95f, false));
+  }
+
   private void draw(int batch, int cells, int codes, int guidances, float spread, boolean counter) {
-    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + " G=" + guidances + " spread=" + spread + (counter ? " counter" : "");
-    draw(arguments, batch, cells, guidances, codes, r -> r.uniform((long) guidances * batch * cells * codes, spread), r ->
+    draw(batch, cells, codes, guidances, spread, counter, Draw.guided(3));
+  }
+
+  private void draw(int batch, int cells, int codes, int guidances, float spread, boolean counter, Draw draw) {
+    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + " G=" + guidances + " spread=" + spread + (counter ? " counter " : " ") + draw;
+    draw(arguments, batch, cells, guidances, codes, draw, r -> r.uniform((long) guidances * batch * cells * codes, spread), r ->
         counter
             ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
             : given(r, batch, cells, codes, random -> (float) -Math.log1p(-random.nextDouble())));
@@ -453,7 +574,7 @@ final class OpCases {
   }
 
   /** A probability's relative error is that of exp, which an error of its argument becomes: 8 roundings and the guided logits' magnitude. */
-  private void draw(String arguments, int batch, int cells, int guidances, int codes, Function<OpRun, float[]> logits,
+  private void draw(String arguments, int batch, int cells, int guidances, int codes, Draw draw, Function<OpRun, float[]> logits,
       Function<OpRun, Noise> noise) {
     cases.add(new Case("draw", arguments, 1e-30, roundings(codes, 1) + 1e-5, r -> {
       int[] open = open(r, batch, cells, cells);
@@ -464,8 +585,68 @@ final class OpCases {
           Arrays.fill(values, row * codes, (row + 1) * codes, Float.NaN);
         }
       }
-      r.backend.draw(r.floats(values, guidances, batch, cells, codes), 3, r.ints(open, batch, cells), noise.apply(r), r.ints(new int[] {7}, 1),
+      r.backend.draw(r.floats(values, guidances, batch, cells, codes), draw, r.ints(open, batch, cells), noise.apply(r), r.ints(new int[] {7}, 1),
           r.output(DType.I32, batch, cells), r.output(DType.F32, batch, cells), r.inOut(r.ints(new int[] {0}, 1)));
     }));
+  }
+
+  private void diffusions() {
+    int i = 0;
+    for (int codes : SIZES) {
+      for (float rate : new float[] {Float.NaN, 0, 0.3f, 0.86f, 1}) {
+        startDistribution(1 + i % 2, SIZES[i % 8], codes, 1 + i % 2, rate, 4);
+        i++;
+      }
+      startDistribution(1, 3, codes, 2, 1, 80);
+      // a tie of all codes, at the cut too
+      cases.add(new Case("startDistribution", "V=" + codes + " tie", 0, 1e-6, r ->
+          startDistribution(r, new float[3 * codes], 1, 1, 3, codes, 0.5f)));
+      for (boolean counter : new boolean[] {true, false}) {
+        diffuse(1 + i % 2, SIZES[i % 10], codes, false, counter);
+        diffuse(1 + i % 2, SIZES[i % 10], codes, true, counter);
+      }
+    }
+    startDistribution(2, 17, 1030, 2, 0.86f, 8);
+    diffuse(2, 17, 1030, false, true);
+  }
+
+  /** Both sum in double, and round alike but where a sum comes within 1e-16 of the middle of two floats. */
+  private void startDistribution(int batch, int cells, int codes, int guidances, float rate, float spread) {
+    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + " G=" + guidances + " rate=" + rate + " spread=" + spread;
+    cases.add(new Case("startDistribution", arguments, 1e-7, 1e-6, r ->
+        startDistribution(r, r.uniform((long) guidances * batch * cells * codes, spread), guidances, batch, cells, codes, rate)));
+  }
+
+  private static void startDistribution(OpRun r, float[] logits, int guidances, int batch, int cells, int codes, float rate) {
+    r.backend.startDistribution(r.floats(logits, guidances, batch, cells, codes), 5, rate, r.ints(new int[] {7}, 1),
+        r.output(DType.F32, batch, cells, codes), r.inOut(r.ints(new int[] {0}, 1)));
+  }
+
+  /** Some cells are masked. A log of up to 140 is rounded a dozen times. */
+  private void diffuse(int batch, int cells, int codes, boolean last, boolean counter) {
+    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + (last ? " last" : "") + (counter ? " counter" : "");
+    Transition transition = new Transition(logs(0.97, 0.02), logs(0.5, 0.45), logs(0.52, 0.43), last);
+    int classes = codes + (last ? 0 : 1);
+    cases.add(new Case("diffuse", arguments, 5e-5, 0, r -> {
+      float[] logStart = r.uniform((long) batch * cells * codes, 6);
+      for (int i = 0; i < logStart.length; i++) {
+        logStart[i] = r.random.nextInt(5) == 0 ? -70 : logStart[i] - 7;
+      }
+      int[] grid = new int[batch * cells];
+      for (int i = 0; i < grid.length; i++) {
+        grid[i] = r.random.nextBoolean() ? codes : r.random.nextInt(codes);
+      }
+      Tensor posterior = r.output(DType.F32, batch, cells, classes);
+      r.backend.diffuse(r.floats(logStart, batch, cells, codes), transition, r.inOut(r.ints(grid, batch, cells)),
+          counter
+              ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
+              : new Noise.Given(r.floats(uniforms(r, batch * cells * classes), batch, cells, classes)),
+          r.ints(new int[] {3}, 1), posterior);
+    }));
+  }
+
+  /** With 100 codes' share of what a and c leave. */
+  private static Transition.Logs logs(double a, double c) {
+    return new Transition.Logs((float) Math.log(a), (float) Math.log((1 - a - c) / 100), (float) Math.log(c));
   }
 }

@@ -2,32 +2,43 @@ package azulejo.kernels.reference;
 
 import azulejo.kernels.AttentionMask;
 
-/** Multi-head attention. */
+/** Attention and the position embedding of its queries and keys. */
 final class Attention {
   private Attention() {}
 
-  /** One batch: q, out [T, heads * D]; k, v [S, heads * D]. */
-  static void attention(Rows q, Rows k, Rows v, int heads, float scale, AttentionMask mask, Rows out) {
-    int size = q.columns() / heads;
-    for (int head = 0; head < heads; head++) {
-      int from = head * size;
-      for (int t = 0; t < q.rows(); t++) {
-        int visible = mask == AttentionMask.CAUSAL ? Math.min(t + 1, k.rows()) : k.rows();
-        double[] weights = new double[visible];
+  /** One head of one batch: q, out [T, D]; k, v [S, D]; bias null or [T, S]. */
+  static void attention(Rows q, Rows k, Rows v, float scale, AttentionMask mask, Rows bias, Rows out) {
+    for (int t = 0; t < q.rows(); t++) {
+      int visible = mask == AttentionMask.CAUSAL ? Math.min(t + 1, k.rows()) : k.rows();
+      double[] weights = new double[visible];
+      for (int s = 0; s < visible; s++) {
+        for (int d = 0; d < q.columns(); d++) {
+          weights[s] += (double) q.get(t, d) * k.get(s, d);
+        }
+        weights[s] = weights[s] * scale + (bias == null ? 0 : bias.get(t, s));
+      }
+      softmax(weights);
+      for (int d = 0; d < v.columns(); d++) {
+        double sum = 0;
         for (int s = 0; s < visible; s++) {
-          for (int d = from; d < from + size; d++) {
-            weights[s] += (double) q.get(t, d) * k.get(s, d);
-          }
-          weights[s] *= scale;
+          sum += weights[s] * v.get(s, d);
         }
-        softmax(weights);
-        for (int d = from; d < from + size; d++) {
-          double sum = 0;
-          for (int s = 0; s < visible; s++) {
-            sum += weights[s] * v.get(s, d);
-          }
-          out.set(t, d, sum);
-        }
+        out.set(t, d, sum);
+      }
+    }
+  }
+
+  /** One head of one batch: x, out [T, D]; a row of the table is (cos, sin) of a token's pair. */
+  static void rotary(Rows x, Rows table, Rows out) {
+    int pairs = x.columns() / 2;
+    for (int t = 0; t < x.rows(); t++) {
+      for (int i = 0; i < pairs; i++) {
+        double cos = table.get(t * pairs + i, 0);
+        double sin = table.get(t * pairs + i, 1);
+        double even = x.get(t, 2 * i);
+        double odd = x.get(t, 2 * i + 1);
+        out.set(t, 2 * i, even * cos - odd * sin);
+        out.set(t, 2 * i + 1, odd * cos + even * sin);
       }
     }
   }

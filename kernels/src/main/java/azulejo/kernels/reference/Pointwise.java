@@ -62,6 +62,7 @@ final class Pointwise {
       case NONE -> x;
       case SILU -> x / (1 + StrictMath.exp(-x));
       case GELU -> x * normalCdf(x);
+      case GELU_TANH -> x / (1 + StrictMath.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
       case QUICK_GELU -> x / (1 + StrictMath.exp(-1.702 * x));
     };
   }

@@ -3,6 +3,7 @@ package azulejo.kernels.reference;
 import azulejo.kernels.Activation;
 import azulejo.kernels.AttentionMask;
 import azulejo.kernels.Checks;
+import azulejo.kernels.Draw;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
@@ -10,11 +11,13 @@ import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.cpu.CpuBackend;
 
 /**
  * The ops as their definitions say, in scalar Java: the oracle that other backends are tested against. Each result is computed in double
- * from its F32 inputs and rounded once; only where an official implementation's roundings decide the outcome ({@link Sampling}) are they kept.
+ * from its F32 inputs and rounded once; only where an official implementation's roundings decide the outcome ({@link Sampling}, {@link Diffusion}) are they kept.
  * StrictMath makes the results the same on every machine.
  */
 public final class ReferenceBackend extends CpuBackend {
@@ -29,9 +32,9 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public Matrix matrix(HostTensor weight) {
+  public Matrix matrix(HostTensor weight, WeightFormat format) {
     Checks.matrix(weight);
-    return new Linear.Weight(Rows.of(weight(weight)));
+    return new Linear.Weight(Rows.of(weight(format.rounded(weight))));
   }
 
   @Override
@@ -77,11 +80,33 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
-    Checks.attention(q, k, v, heads, out);
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
+    Checks.attention(q, k, v, heads, bias, out);
     for (int b = 0; b < q.size(0); b++) {
-      Attention.attention(Rows.of(q.slice(0, b, 1)), Rows.of(k.slice(0, b, 1)), Rows.of(v.slice(0, b, 1)), heads, scale, mask,
-          Rows.of(out.slice(0, b, 1)));
+      for (int h = 0; h < heads; h++) {
+        Attention.attention(head(q, b, h, heads), head(k, b, h, heads), head(v, b, h, heads), scale, mask, bias(bias, b, h), head(out, b, h, heads));
+      }
+    }
+  }
+
+  /** [T, D] of x [B, T, heads * D]. */
+  private static Rows head(Tensor x, int b, int head, int heads) {
+    int size = x.size(2) / heads;
+    return Rows.of(x.slice(0, b, 1).slice(2, (long) head * size, size));
+  }
+
+  /** [T, S] of a bias [B or 1, heads or 1, T, S]. */
+  private static Rows bias(Tensor bias, int b, int head) {
+    return bias == null ? null : Rows.of(bias.slice(0, Math.min(b, bias.dim(0) - 1), 1).slice(1, Math.min(head, bias.dim(1) - 1), 1));
+  }
+
+  @Override
+  public void rotary(Tensor x, Tensor table, int heads, Tensor out) {
+    Checks.rotary(x, table, heads, out);
+    for (int b = 0; b < x.size(0); b++) {
+      for (int h = 0; h < heads; h++) {
+        Attention.rotary(head(x, b, h, heads), Rows.of(table), head(out, b, h, heads));
+      }
     }
   }
 
@@ -134,9 +159,9 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
     Checks.draw(logits, open, noise, step, tokens, probability, fault);
-    Sampling.draw(Rows.of(logits), guidance, Rows.of(open), Sampling.Variates.of(noise), Rows.of(step), Rows.of(tokens), Rows.of(probability),
+    Sampling.draw(Rows.of(logits), draw, Rows.of(open), Sampling.Variates.of(noise), Rows.of(step), Rows.of(tokens), Rows.of(probability),
         Rows.of(fault));
   }
 
@@ -152,5 +177,17 @@ public final class ReferenceBackend extends CpuBackend {
     Checks.remask(grid, open, count, probability, noise, step, confidence);
     Sampling.remask(Rows.of(grid), Rows.of(open), Rows.of(count), Rows.of(probability), maskLength, temperature, maskId,
         Sampling.Variates.of(noise), Rows.of(step), Rows.of(confidence));
+  }
+
+  @Override
+  public void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+    Checks.startDistribution(logits, truncation, step, logStart, fault);
+    Diffusion.startDistribution(Rows.of(logits), guidance, truncation, Rows.of(step), Rows.of(logStart), Rows.of(fault));
+  }
+
+  @Override
+  public void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+    Checks.diffuse(logStart, transition, grid, noise, step, posterior);
+    Diffusion.diffuse(Rows.of(logStart), transition, Rows.of(grid), Sampling.Variates.of(noise), Rows.of(step), Rows.of(posterior));
   }
 }

@@ -1,13 +1,16 @@
 package azulejo.kernels.reference;
 
 import azulejo.kernels.Checks;
+import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Philox;
 import azulejo.kernels.Stream;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 
 /**
- * The draw and the masked walk's path. A guided logit and a confidence are rounded to f32 operation by operation, as PyTorch does, because
+ * The draw and the masked walk's path. A logit and a confidence are rounded to f32 operation by operation, as PyTorch does, because
  * comparisons between them decide tokens and masks; a race's scores are compared in double.
  */
 final class Sampling {
@@ -19,7 +22,12 @@ final class Sampling {
     float exponential(int b, int step, int position, int code);
 
     /** U[0, 1). */
-    float uniform(int b, int step, int position);
+    float uniform(int b, int step, int position, int code);
+
+    /** A path's U[0, 1). */
+    default float uniform(int b, int step, int position) {
+      return uniform(b, step, position, 0);
+    }
 
     static Variates of(Noise noise) {
       return switch (noise) {
@@ -36,16 +44,21 @@ final class Sampling {
     }
 
     @Override
-    public float uniform(int b, int step, int position) {
-      return Philox.uniform(Philox.word(keys.getLong(b, 0), stream, keys.getLong(b, 1), step, position, 0));
+    public float uniform(int b, int step, int position, int code) {
+      return Philox.uniform(Philox.word(keys.getLong(b, 0), stream, keys.getLong(b, 1), step, position, code));
     }
   }
 
-  /** A draw's values are [B, L, V], so a row is a position; a path's are [B, L], so a row is an image. */
+  /** Values for codes are [B, L, V], so a row is a position; a path's are [B, L], so a row is an image. */
   private record Given(Rows values, int positions) implements Variates {
     @Override
     public float exponential(int b, int step, int position, int code) {
       return values.get(b * positions + Checks.index("noise", position, positions), code);
+    }
+
+    @Override
+    public float uniform(int b, int step, int position, int code) {
+      return exponential(b, step, position, code);
     }
 
     @Override
@@ -69,11 +82,12 @@ final class Sampling {
     }
   }
 
-  /** With the largest guided logit m, code v scores {@code exp(l_v - m) / q_v}; the highest score wins, the lowest code on a tie. */
-  static void draw(Rows logits, float guidance, Rows open, Variates noise, Rows step, Rows tokens, Rows probability, Rows fault) {
+  /** With the largest logit m, code v scores {@code exp(l_v - m) / q_v}; the highest score wins, the lowest code on a tie. */
+  static void draw(Rows logits, Draw draw, Rows open, Variates noise, Rows step, Rows tokens, Rows probability, Rows fault) {
     int codes = logits.columns();
     int rows = open.rows() * open.columns();
     boolean guided = logits.rows() == 2 * rows;
+    float temperature = Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE);
     for (int r = 0; r < rows; r++) {
       int b = r / open.columns();
       int p = r % open.columns();
@@ -84,34 +98,78 @@ final class Sampling {
         continue;
       }
       float[] l = new float[codes];
-      float max = Float.NEGATIVE_INFINITY;
       boolean finite = true;
       for (int v = 0; v < codes; v++) {
         float unconditional = logits.get(r, v);
-        l[v] = guided ? Math.fma(guidance, logits.get(rows + r, v) - unconditional, unconditional) : unconditional;
-        max = Math.max(max, l[v]);
+        l[v] = (guided ? Math.fma(draw.guidance(), logits.get(rows + r, v) - unconditional, unconditional) : unconditional) / temperature;
         finite &= Float.isFinite(l[v]);
       }
-      if (!finite && fault.getInt(0, 0) == 0) {
-        fault.setInt(0, 0, step.getInt(0, 0) + 1);
+      if (!finite) {
+        fault(fault, step);
+        tokens.setInt(b, p, 0);
+        probability.set(b, p, 0);
+        continue;
       }
-      int winner = 0;
+      keepTopK(l, draw.topK());
+      keepTopP(l, draw.topP());
+      int likeliest = 0;
+      for (int v = 1; v < codes; v++) {
+        likeliest = l[v] > l[likeliest] ? v : likeliest;
+      }
+      int winner = likeliest;
       double best = -1;
-      double won = 0;
       double sum = 0;
       for (int v = 0; v < codes; v++) {
-        double weight = StrictMath.exp((double) l[v] - max);
-        double score = weight / noise.exponential(b, step.getInt(0, 0), position, v);
+        double weight = StrictMath.exp((double) l[v] - l[likeliest]);
         sum += weight;
-        if (score > best) {
-          best = score;
-          won = weight;
-          winner = v;
+        if (!draw.greedy()) {
+          double score = weight / noise.exponential(b, step.getInt(0, 0), position, v);
+          if (score > best) {
+            best = score;
+            winner = v;
+          }
         }
       }
       tokens.setInt(b, p, winner);
-      probability.set(b, p, won / sum);
+      probability.set(b, p, StrictMath.exp((double) l[winner] - l[likeliest]) / sum);
     }
+  }
+
+  /** The first fault stays. */
+  static void fault(Rows fault, Rows step) {
+    if (fault.getInt(0, 0) == 0) {
+      fault.setInt(0, 0, step.getInt(0, 0) + 1);
+    }
+  }
+
+  private static void keepTopK(float[] l, int k) {
+    if (k > 0 && k < l.length) {
+      float last = l[descending(l)[k - 1]];
+      for (int v = 0; v < l.length; v++) {
+        l[v] = l[v] < last ? Float.NEGATIVE_INFINITY : l[v];
+      }
+    }
+  }
+
+  private static void keepTopP(float[] l, float p) {
+    if (p < 1) {
+      int[] order = descending(l);
+      double[] weights = new double[l.length];
+      for (int i = 0; i < l.length; i++) {
+        weights[i] = StrictMath.exp((double) l[order[i]] - l[order[0]]);
+      }
+      double total = Arrays.stream(weights).sum();
+      double before = weights[0] / total;
+      for (int i = 1; i < l.length; i++) {
+        l[order[i]] = (float) before > p ? Float.NEGATIVE_INFINITY : l[order[i]];
+        before += weights[i] / total;
+      }
+    }
+  }
+
+  /** The codes by descending value, those of one value in ascending order. */
+  static int[] descending(float[] values) {
+    return IntStream.range(0, values.length).boxed().sorted(Comparator.comparingDouble(v -> 0.0 - values[v])).mapToInt(v -> v).toArray();
   }
 
   static void reveal(Rows grid, Rows open, Rows tokens) {

@@ -46,7 +46,7 @@ final class Attention {
 
   private Attention() {}
 
-  static void attention(Workers workers, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
+  static void attention(Workers workers, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
     int batch = q.size(0);
     int tokens = q.size(1);
     int size = q.size(2) / heads;
@@ -62,6 +62,7 @@ final class Attention {
     View from = View.of(k);
     View values = View.of(v);
     View to = View.of(out);
+    Bias biases = Bias.of(bias);
     boolean causal = mask == AttentionMask.CAUSAL;
     workers.run(batch * heads * groups, (task, worker) -> {
       int first = task % groups * group;
@@ -69,7 +70,7 @@ final class Attention {
       int b = task / groups / heads;
       long column = 4L * head * size;
       head(queries.at(b, first) + column, queries.row, from.at(b, 0) + column, from.row, values.at(b, 0) + column, values.row, to.at(b, first) + column,
-          to.row, first, Math.min(group, tokens - first), keys, size, scale, causal, workers, worker);
+          to.row, biases.at(b, head, first), biases.row, first, Math.min(group, tokens - first), keys, size, scale, causal, workers, worker);
     });
   }
 
@@ -84,13 +85,26 @@ final class Attention {
     }
   }
 
+  /** A [B, heads, T, S] tensor's address and strides in bytes, 0 for a dimension that repeats. With no bias the address is 0 and stays it. */
+  private record Bias(long address, long batch, long head, long row) {
+    static Bias of(Tensor x) {
+      return x == null
+          ? new Bias(0, 0, 0, 0)
+          : new Bias(CpuBuffer.data(x).address(), x.dim(0) == 1 ? 0 : 4 * x.stride(0), x.dim(1) == 1 ? 0 : 4 * x.stride(1), 4 * x.stride(2));
+    }
+
+    long at(int b, int h, int t) {
+      return address + b * batch + h * head + t * row;
+    }
+  }
+
   private static int roundUp(int n) {
     return (n + TILE - 1) / TILE * TILE;
   }
 
   /** One head's output for some queries, the first of which is number {@code first} of its sequence. */
-  private static void head(long q, long qRow, long k, long kRow, long v, long vRow, long out, long outRow, int first, int queries, int keys,
-      int size, float scale, boolean causal, Workers workers, int worker) {
+  private static void head(long q, long qRow, long k, long kRow, long v, long vRow, long out, long outRow, long bias, long biasRow,
+      int first, int queries, int keys, int size, float scale, boolean causal, Workers workers, int worker) {
     // A panel's part of the scratch memory: its queries and sums [D, PANEL], and the largest score, the sum of weights and a factor of each query.
     long each = (2L * size + 3) * PANEL_BYTES;
     long sumsAt = size * PANEL_BYTES;
@@ -108,7 +122,8 @@ final class Attention {
       long at = panel + p * each;
       gather(q + p * PANEL * qRow, qRow, Math.min(PANEL, queries - p * PANEL), size, at);
       fill(at + sumsAt, size, 0);
-      fill(at + maxAt, 1, Float.NEGATIVE_INFINITY);
+      // finite, so that its difference from hidden keys' scores is a number
+      fill(at + maxAt, 1, -Float.MAX_VALUE);
       fill(at + totalAt, 1, 0);
     }
     int end = causal ? Math.min(keys, first + queries) : keys;
@@ -121,10 +136,13 @@ final class Attention {
         int before = start - first - p * PANEL;
         if (!causal || before < PANEL) {
           score(keyBlock, n, size, at, scores);
+          if (bias != 0) {
+            addBias(scores, n, scale, bias + p * PANEL * biasRow + 4L * start, biasRow, Math.min(PANEL, queries - p * PANEL));
+          }
           if (causal) {
             hide(scores, n, before);
           }
-          soften(scores, n, scale, at + maxAt);
+          soften(scores, n, bias == 0 ? scale : 1, at + maxAt);
           mix(valueBlock, n, size, scores, part);
           join(at + sumsAt, at + maxAt + 2 * PANEL_BYTES, part, size);
         }
@@ -140,6 +158,17 @@ final class Attention {
   private static void score(long keys, int n, int size, long queries, long scores) {
     for (int i = 0; i < n; i += TILE) {
       tile(size, keys + 4L * i * size, 4L * size, Math.min(TILE, n - i) - 1, 4, queries, scores + i * PANEL_BYTES);
+    }
+  }
+
+  /** {@code scores = scores * scale + bias}. */
+  private static void addBias(long scores, int n, float scale, long bias, long row, int queries) {
+    for (int t = 0; t < queries; t++) {
+      long from = bias + t * row;
+      long to = scores + 4L * t;
+      for (int i = 0; i < n; i++) {
+        Lanes.set(to + i * PANEL_BYTES, Math.fma(Lanes.get(to + i * PANEL_BYTES), scale, Lanes.get(from + 4L * i)));
+      }
     }
   }
 

@@ -1,18 +1,24 @@
 package azulejo.kernels.vector;
 
 import static azulejo.kernels.vector.Lanes.COUNT;
+import static azulejo.kernels.vector.Lanes.D;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 
 import azulejo.kernels.Activation;
+import azulejo.kernels.Philox;
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Elementary functions of a vector. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code
@@ -31,16 +37,22 @@ final class Elementary {
   private static final float ROUND = 0x1.8p23f;
   private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 
+  private static final double ROUND_DOUBLE = 0x1.8p52;
+  private static final long ROUND_DOUBLE_BITS = Double.doubleToRawLongBits(ROUND_DOUBLE);
+
   // Swaps of lane halves, quarters, ... for a sum over lanes in a fixed order.
-  private static final VectorShuffle<Float> SWAP_8 = swap(8);
-  private static final VectorShuffle<Float> SWAP_4 = swap(4);
-  private static final VectorShuffle<Float> SWAP_2 = swap(2);
-  private static final VectorShuffle<Float> SWAP_1 = swap(1);
+  private static final VectorShuffle<Float> SWAP_8 = swap(F, 8);
+  private static final VectorShuffle<Float> SWAP_4 = swap(F, 4);
+  private static final VectorShuffle<Float> SWAP_2 = swap(F, 2);
+  private static final VectorShuffle<Float> SWAP_1 = swap(F, 1);
+  private static final VectorShuffle<Double> DOUBLE_SWAP_4 = swap(D, 4);
+  private static final VectorShuffle<Double> DOUBLE_SWAP_2 = swap(D, 2);
+  private static final VectorShuffle<Double> DOUBLE_SWAP_1 = swap(D, 1);
 
   private Elementary() {}
 
-  private static VectorShuffle<Float> swap(int distance) {
-    return VectorShuffle.fromOp(F, i -> (i ^ distance) & (F.length() - 1));
+  private static <E> VectorShuffle<E> swap(VectorSpecies<E> species, int distance) {
+    return VectorShuffle.fromOp(species, i -> (i ^ distance) & (species.length() - 1));
   }
 
   /** {@code e^x}, within 1.1 ulp (2 ulp of the smallest normal number where the result is below it); NaN stays NaN. */
@@ -64,6 +76,55 @@ final class Elementary {
     return p.mul(power).mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
   }
 
+  /** {@code e^x} in double, within 2 ulp, for x from -700 to 700, beyond which x is taken as the nearer bound; NaN stays NaN. */
+  static DoubleVector exp(DoubleVector x) {
+    x = x.blend(700, x.compare(GT, 700));
+    x = x.blend(-700, x.compare(LT, -700));
+    DoubleVector rounded = x.fma(0x1.71547652b82fep0, ROUND_DOUBLE);
+    DoubleVector n = rounded.sub(ROUND_DOUBLE);
+    // ln 2 in two parts, the upper one of 42 bits
+    DoubleVector r = n.fma(DoubleVector.broadcast(D, -0x1.62e42fefa38p-1), x);
+    r = n.fma(DoubleVector.broadcast(D, -0x1.ef35793c7673p-45), r);
+    // Taylor's series: |r| <= ln 2 / 2, and the first term left out is r^14 / 14!
+    DoubleVector p = DoubleVector.broadcast(D, 1.0 / 6227020800L);
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 479001600));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 39916800));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 3628800));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 362880));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 40320));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 5040));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 720));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 120));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 24));
+    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 6));
+    p = p.fma(r, DoubleVector.broadcast(D, 0.5));
+    p = r.mul(r).fma(p, r).add(1);
+    LongVector exponent = rounded.reinterpretAsLongs().sub(ROUND_DOUBLE_BITS);
+    return p.mul(exponent.add(1023).lanewise(LSHL, 52).reinterpretAsDoubles());
+  }
+
+  /** The natural logarithm of a normal positive number, within 2 ulp, near 1 too. */
+  static FloatVector log(FloatVector x) {
+    // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), and f = m - 1
+    IntVector bits = x.reinterpretAsInts();
+    IntVector exponent = bits.sub(Philox.SQRT_HALF_BITS).lanewise(ASHR, 23);
+    FloatVector e = (FloatVector) exponent.convert(I2F, 0);
+    FloatVector f = bits.sub(exponent.lanewise(LSHL, 23)).reinterpretAsFloats().sub(1f);
+    FloatVector z = f.mul(f);
+    FloatVector p = f.fma(Philox.LOG_8, Philox.LOG_7);
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_6));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_5));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_4));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_3));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_2));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_1));
+    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_0));
+    FloatVector y = p.mul(f.mul(z));
+    y = e.fma(FloatVector.broadcast(F, Philox.LN2_LOW), y);
+    y = z.fma(FloatVector.broadcast(F, -0.5f), y);
+    return e.fma(FloatVector.broadcast(F, Philox.LN2_HIGH), f.add(y));
+  }
+
   /** {@code 1 / (1 + e^-x)}, relative error below 4e-7 where the result is normal. */
   static FloatVector sigmoid(FloatVector x) {
     return FloatVector.broadcast(F, 1f).div(exp(x.neg()).add(1f));
@@ -77,6 +138,12 @@ final class Elementary {
   /** {@code x * sigmoid(1.702 x)}. */
   static FloatVector quickGelu(FloatVector x) {
     return x.div(exp(x.mul(-1.702f)).add(1f));
+  }
+
+  /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, which is x times a sigmoid; the relative error grows with the exponent as in {@link #quickGelu}. */
+  static FloatVector geluTanh(FloatVector x) {
+    FloatVector exponent = x.mul(x.mul(x).fma(-0.07135481627f, -1.59576912161f));
+    return x.div(exp(exponent).add(1f));
   }
 
   /**
@@ -110,12 +177,24 @@ final class Elementary {
     return v.add(v.rearrange(SWAP_1)).lane(0);
   }
 
+  /** As for floats: pairs at distance 4, then 2, 1. */
+  static double sum(DoubleVector v) {
+    if (D.length() > 4) {
+      v = v.add(v.rearrange(DOUBLE_SWAP_4));
+    }
+    if (D.length() > 2) {
+      v = v.add(v.rearrange(DOUBLE_SWAP_2));
+    }
+    return v.add(v.rearrange(DOUBLE_SWAP_1)).lane(0);
+  }
+
   /** {@code out = activation(x)} for n floats at x; {@code out} may be x. */
   static void activate(Activation activation, long x, long out, int n) {
     switch (activation) {
       case NONE -> Pointwise.copy(x, out, n);
       case SILU -> silu(x, out, n);
       case GELU -> gelu(x, out, n);
+      case GELU_TANH -> geluTanh(x, out, n);
       case QUICK_GELU -> quickGelu(x, out, n);
     }
   }
@@ -137,6 +216,16 @@ final class Elementary {
     }
     if (i < n) {
       gelu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
+    }
+  }
+
+  private static void geluTanh(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(geluTanh(Lanes.load(x + 4L * i)), out + 4L * i);
+    }
+    if (i < n) {
+      Lanes.store(geluTanh(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
     }
   }
 

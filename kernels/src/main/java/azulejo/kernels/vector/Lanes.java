@@ -22,6 +22,7 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class Lanes {
   static final VectorSpecies<Float> F = species();
+  static final VectorSpecies<Double> D = VectorSpecies.of(double.class, F.vectorShape());
   static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
 
   /** Floats in a vector. */

@@ -10,6 +10,7 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import azulejo.kernels.Checks;
+import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Philox;
 import azulejo.kernels.Tensor;
@@ -25,11 +26,14 @@ import jdk.incubator.vector.VectorMask;
 final class Sampling {
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
+  /** Room for a vector of scores and one of codes. */
+  static final long LANES_BYTES = 2L * Lanes.BYTES;
+
   private Sampling() {}
 
   // ---- the draw -----------------------------------------------------------------------------------------------------------
 
-  static void draw(Workers workers, Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
+  static void draw(Workers workers, Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
       Tensor fault) {
     Rows from = Rows.of(logits);
     Rows cells = Rows.of(open);
@@ -45,7 +49,7 @@ final class Sampling {
     int each = Rows.perTask(codes);
     long vectors = 4L * (codes + 2 * COUNT);
     workers.run((rows + each - 1) / each, (task, worker) -> {
-      long x = workers.scratch(worker, 2 * vectors + 8L * COUNT);
+      long x = workers.scratch(worker, 2 * vectors + LANES_BYTES);
       long q = x + vectors;
       long lanes = q + vectors;
       for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
@@ -57,23 +61,36 @@ final class Sampling {
           Lanes.set(probabilities.at(b) + column, 0);
           continue;
         }
-        float max = guide(from.at(r), from.at(guided ? rows + r : r), guidance, x, codes);
+        float max = guide(from.at(r), from.at(guided ? rows + r : r), draw.guidance(), x, codes);
+        if (draw.temperature() != 1) {
+          max = cool(x, Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE), codes);
+        }
         if (Float.isNaN(max)) {
           fault(faultAt, now + 1);
           Lanes.setInt(winners.at(b) + column, 0);
           Lanes.set(probabilities.at(b) + column, 0);
           continue;
         }
-        long variates = switch (noise) {
-          case Noise.Counter(_, var stream) -> {
-            VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, q);
-            yield q;
-          }
-          case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
-        };
+        if (draw.topK() > 0 && draw.topK() < codes) {
+          Truncation.keepTopK(x, codes, draw.topK());
+        }
+        int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
         weigh(x, max, codes, lanes);
         float sum = Elementary.sum(Lanes.load(lanes));
-        int winner = race(x, variates, codes, lanes);
+        if (draw.topP() < 1) {
+          Truncation.keepTopP(x, codes, Truncation.sum(x, codes), draw.topP());
+          sum = (float) Truncation.sum(x, codes);
+        }
+        if (!draw.greedy()) {
+          long variates = switch (noise) {
+            case Noise.Counter(_, var stream) -> {
+              VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, q);
+              yield q;
+            }
+            case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
+          };
+          winner = race(x, variates, codes, lanes);
+        }
         Lanes.setInt(winners.at(b) + column, winner);
         Lanes.set(probabilities.at(b) + column, Lanes.get(x + 4L * winner) / sum);
       }
@@ -81,7 +98,7 @@ final class Sampling {
   }
 
   /** Several rows may come here at once: they write the same value. */
-  private static void fault(long address, int value) {
+  static void fault(long address, int value) {
     if (Lanes.getInt(address) == 0) {
       Lanes.setInt(address, value);
     }
@@ -111,6 +128,19 @@ final class Sampling {
       x = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
       Lanes.store(x, out + 4L * i);
       max = max.blend(x, x.compare(GT, max));
+    }
+    return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
+  }
+
+  /** Divides the padded logits by {@code temperature}; returns as {@link #guide} does. */
+  private static float cool(long x, float temperature, int n) {
+    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector finite = FloatVector.zero(F);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i).div(temperature);
+      v.intoMemorySegment(MEMORY, x + 4L * i, ORDER);
+      max = max.blend(v, v.compare(GT, max));
+      finite = finite.blend(v.fma(FloatVector.zero(F), finite), F.indexInRange(i, n));
     }
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
   }
@@ -145,7 +175,27 @@ final class Sampling {
     }
     best.intoMemorySegment(MEMORY, lanes, ORDER);
     winner.intoMemorySegment(MEMORY, lanes + Lanes.BYTES, ORDER);
-    float highest = -1;
+    return lowest(lanes);
+  }
+
+  /** The code with the largest value of a padded row, the lowest one on a tie, 0 if none is above -infinity; {@code lanes} is room for two vectors. */
+  static int argmax(long x, int n, long lanes) {
+    FloatVector best = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    IntVector winner = IntVector.zero(I);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector value = Lanes.load(x + 4L * i);
+      VectorMask<Float> better = value.compare(GT, best);
+      best = best.blend(value, better);
+      winner = winner.blend(LANE.add(i), better.cast(I));
+    }
+    best.intoMemorySegment(MEMORY, lanes, ORDER);
+    winner.intoMemorySegment(MEMORY, lanes + Lanes.BYTES, ORDER);
+    return lowest(lanes);
+  }
+
+  /** Of each lane's best score and code, the code with the highest score, the lowest one on a tie. */
+  private static int lowest(long lanes) {
+    float highest = Float.NEGATIVE_INFINITY;
     int lowest = 0;
     for (int lane = 0; lane < COUNT; lane++) {
       float score = Lanes.get(lanes + 4L * lane);
@@ -229,7 +279,7 @@ final class Sampling {
   }
 
   /** Row b is image b's key, or its (path's) variates. */
-  private static Rows random(Noise noise) {
+  static Rows random(Noise noise) {
     return switch (noise) {
       case Noise.Counter(var keys, _) -> Rows.of(keys);
       case Noise.Given(var values) -> Rows.of(values);

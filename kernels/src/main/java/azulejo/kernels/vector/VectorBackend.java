@@ -3,6 +3,7 @@ package azulejo.kernels.vector;
 import azulejo.kernels.Activation;
 import azulejo.kernels.AttentionMask;
 import azulejo.kernels.Checks;
+import azulejo.kernels.Draw;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
@@ -10,6 +11,8 @@ import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.cpu.CpuBackend;
 import java.lang.foreign.MemorySegment;
 
@@ -42,9 +45,9 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public Matrix matrix(HostTensor weight) {
+  public Matrix matrix(HostTensor weight, WeightFormat format) {
     Checks.matrix(weight);
-    return Gemm.pack(workers, this::allocate, weight);
+    return Gemm.pack(workers, this::allocate, format.rounded(weight));
   }
 
   @Override
@@ -94,9 +97,15 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
-    Checks.attention(q, k, v, heads, out);
-    Attention.attention(workers, q, k, v, heads, scale, mask, out);
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
+    Checks.attention(q, k, v, heads, bias, out);
+    Attention.attention(workers, q, k, v, heads, scale, mask, bias, out);
+  }
+
+  @Override
+  public void rotary(Tensor x, Tensor table, int heads, Tensor out) {
+    Checks.rotary(x, table, heads, out);
+    Rotary.rotary(workers, x, table, heads, out);
   }
 
   @Override
@@ -154,9 +163,9 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public void draw(Tensor logits, float guidance, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
     Checks.draw(logits, open, noise, step, tokens, probability, fault);
-    Sampling.draw(workers, logits, guidance, open, noise, step, tokens, probability, fault);
+    Sampling.draw(workers, logits, draw, open, noise, step, tokens, probability, fault);
   }
 
   @Override
@@ -170,6 +179,18 @@ public final class VectorBackend extends CpuBackend {
       Tensor step, Tensor confidence) {
     Checks.remask(grid, open, count, probability, noise, step, confidence);
     Sampling.remask(grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence);
+  }
+
+  @Override
+  public void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+    Checks.startDistribution(logits, truncation, step, logStart, fault);
+    Diffusion.startDistribution(workers, logits, guidance, truncation, step, logStart, fault);
+  }
+
+  @Override
+  public void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+    Checks.diffuse(logStart, transition, grid, noise, step, posterior);
+    Diffusion.diffuse(workers, logStart, transition, grid, noise, step, posterior);
   }
 
   private static Gemm.Epilogue epilogue(Tensor bias, Activation activation, Tensor residual, Tensor out) {

@@ -44,6 +44,15 @@ final class VectorPhilox {
     exponentials(out, codes);
   }
 
+  /** The U[0, 1) variates of codes 0 to {@code codes - 1}; {@code out} as above. */
+  static void uniforms(long seed, Stream stream, long image, int step, int position, int codes, long out) {
+    words(seed, position, step, (int) (image << 1) | stream.ordinal(), codes, out);
+    for (int i = 0; i < codes; i += COUNT) {
+      FloatVector u = (FloatVector) Lanes.loadInts(out + 4L * i).lanewise(LSHR, 8).convert(I2F, 0);
+      Lanes.store(u.mul(0x1p-24f), out + 4L * i);
+    }
+  }
+
   /** The words of the blocks of counter (block number, c1, c2, c3). Only the lower half of a lane counts; what is above is masked off. */
   private static void words(long seed, int c1, int c2, int c3, int codes, long out) {
     for (int code = 0; code < codes; code += 2 * COUNT) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import azulejo.kernels.Activation;
 import azulejo.kernels.AttentionMask;
 import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
@@ -181,7 +182,7 @@ class ReferenceBackendTest {
     Tensor tokens = ints(1, 2);
     Tensor probability = floats(1, 2);
     Tensor fault = tensor(new int[] {0}, 1);
-    backend.draw(tensor(logits, 2, 1, 2, 3), 3, tensor(new int[] {-1, 1}, 1, 2), new Noise.Given(tensor(noise, 1, 2, 3)),
+    backend.draw(tensor(logits, 2, 1, 2, 3), Draw.guided(3), tensor(new int[] {-1, 1}, 1, 2), new Noise.Given(tensor(noise, 1, 2, 3)),
         tensor(new int[] {4}, 1), tokens, probability, fault);
     assertThat(backend.download(tokens).toInts()).containsExactly(-1, 2);
     assertClose(probability, 0, 0.625);
@@ -191,7 +192,7 @@ class ReferenceBackendTest {
   @Test
   void drawGivesATieToTheLowestCode() {
     Tensor tokens = ints(1, 1);
-    backend.draw(tensor(new float[] {-3, 2, 2}, 1, 1, 1, 3), 0, tensor(new int[] {0}, 1, 1), new Noise.Given(tensor(new float[] {1, 1, 1}, 1, 1, 3)),
+    backend.draw(tensor(new float[] {-3, 2, 2}, 1, 1, 1, 3), Draw.guided(0), tensor(new int[] {0}, 1, 1), new Noise.Given(tensor(new float[] {1, 1, 1}, 1, 1, 3)),
         tensor(new int[] {0}, 1), tokens, floats(1, 1), tensor(new int[] {0}, 1));
     assertThat(backend.download(tokens).toInts()).containsExactly(1);
   }
@@ -201,7 +202,7 @@ class ReferenceBackendTest {
     Tensor fault = tensor(new int[] {0}, 1);
     for (int step = 4; step < 6; step++) {
       Tensor tokens = ints(1, 1);
-      backend.draw(tensor(new float[] {0, Float.NaN}, 1, 1, 1, 2), 0, tensor(new int[] {0}, 1, 1),
+      backend.draw(tensor(new float[] {0, Float.NaN}, 1, 1, 1, 2), Draw.guided(0), tensor(new int[] {0}, 1, 1),
           new Noise.Counter(tensor(new long[] {1, 0}, 1, 2), Stream.DRAW), tensor(new int[] {step}, 1), tokens, floats(1, 1), fault);
       assertThat(backend.download(tokens).toInts()[0]).isBetween(0, 1);
     }
@@ -220,7 +221,7 @@ class ReferenceBackendTest {
       open[i] = i;
     }
     Tensor tokens = ints(1, cells);
-    backend.draw(tensor(logits, 1, 1, cells, 3), 0, tensor(open, 1, cells), new Noise.Counter(tensor(new long[] {7, 0}, 1, 2), Stream.DRAW),
+    backend.draw(tensor(logits, 1, 1, cells, 3), Draw.guided(0), tensor(open, 1, cells), new Noise.Counter(tensor(new long[] {7, 0}, 1, 2), Stream.DRAW),
         tensor(new int[] {0}, 1), tokens, floats(1, cells), tensor(new int[] {0}, 1));
     int[] counts = new int[3];
     for (int token : backend.download(tokens).toInts()) {

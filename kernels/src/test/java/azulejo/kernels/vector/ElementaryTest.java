@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.UnaryOperator;
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,28 @@ class ElementaryTest {
   }
 
   @Test
+  void exponentialInDouble() {
+    for (int i = 0; i <= 3000; i++) {
+      double x = i < 1500 ? -690 + 0.9 * i : -1 + (i - 1500) / 750.0;
+      double y = Elementary.exp(DoubleVector.broadcast(Lanes.D, x)).lane(0);
+      assertThat(y).as("at %s", x).isCloseTo(Math.exp(x), within(2 * Math.ulp(Math.exp(x))));
+    }
+    assertThat(Elementary.exp(DoubleVector.zero(Lanes.D)).lane(0)).isEqualTo(1);
+    assertThat(Elementary.exp(DoubleVector.broadcast(Lanes.D, Double.NEGATIVE_INFINITY)).lane(0)).isBetween(0.0, 1e-300);
+    assertThat(Elementary.exp(DoubleVector.broadcast(Lanes.D, Double.NaN)).lane(0)).isNaN();
+  }
+
+  @Test
+  void logarithm() {
+    check(Elementary::log, Math::log, 1e-30f, 1e-28f, 2);
+    check(Elementary::log, Math::log, 0.5f, 2, 2);
+    check(Elementary::log, Math::log, 0.9999f, 1.0001f, 2);
+    check(Elementary::log, Math::log, 1, 1e30f, 2);
+    assertThat(first(Elementary::log, 1)).isZero();
+    assertThat(first(Elementary::log, 1 - 0x1p-24f)).isEqualTo(-0x1p-24f);
+  }
+
+  @Test
   void sigmoid() {
     check(Elementary::sigmoid, x -> 1 / (1 + Math.exp(-x)), -87, 30, 3);
     assertThat(first(Elementary::sigmoid, -200)).isZero();
@@ -58,6 +81,17 @@ class ElementaryTest {
   void quickGelu() {
     check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -1, 30, 4);
     check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -20, -1, 40);
+  }
+
+  /** Its exponent has a rounded cube in it. */
+  @Test
+  void geluTanh() {
+    DoubleUnaryOperator exact = x -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    check(Elementary::geluTanh, exact, -1, 20, 5);
+    check(Elementary::geluTanh, exact, -6, -1, 60);
+    assertThat(first(Elementary::geluTanh, Float.MAX_VALUE)).isEqualTo(Float.MAX_VALUE);
+    assertThat(first(Elementary::geluTanh, -Float.MAX_VALUE)).isEqualTo(-0f);
+    assertThat(first(Elementary::geluTanh, Float.NaN)).isNaN();
   }
 
   /** The upper tail of the normal distribution: its Taylor series near 0, its continued fraction beyond 3. */
@@ -107,6 +141,22 @@ class ElementaryTest {
       }
     }
     assertThat(Elementary.sum(FloatVector.fromArray(Lanes.F, lanes, 0))).isEqualTo(tree[0]);
+  }
+
+  @Test
+  void sumOfDoublesInAFixedOrder() {
+    int n = Lanes.D.length();
+    double[] lanes = new double[n];
+    lanes[0] = 0x1p53;
+    lanes[n / 2] = 1;
+    lanes[1] += 1;
+    double[] tree = lanes.clone();
+    for (int half = n / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        tree[i] += tree[i + half];
+      }
+    }
+    assertThat(Elementary.sum(DoubleVector.fromArray(Lanes.D, lanes, 0))).isEqualTo(tree[0]);
   }
 
   @Test

@@ -88,6 +88,7 @@ class GemmTest {
         case SILU -> sum / (1 + Math.exp(-sum));
         case QUICK_GELU -> sum / (1 + Math.exp(-1.702 * sum));
         case GELU -> sum * normalCdf(sum);
+        case GELU_TANH -> sum / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (sum + 0.044715 * sum * sum * sum)));
       };
       return withResidual ? value + at(residual, i * outStride + j) : value;
     }

@@ -2,6 +2,7 @@ package azulejo.runtime.walk;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
@@ -57,7 +58,7 @@ public final class MaskedWalk extends Walk {
       Tensor step = number(i);
       Tensor tokens = b.alloc(DType.I32, batch, bound);
       Tensor probability = b.alloc(DType.F32, batch, bound);
-      b.draw(logits, guidance, open, noise.draw(i), step, tokens, probability, fault);
+      b.draw(logits, Draw.guided(guidance), open, noise.draw(i), step, tokens, probability, fault);
       b.reveal(grid, open, tokens);
       tap.accept("pred_original_sample", grid);
 

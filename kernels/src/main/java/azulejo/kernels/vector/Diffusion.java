@@ -1,0 +1,277 @@
+package azulejo.kernels.vector;
+
+import static azulejo.kernels.vector.Lanes.BYTES;
+import static azulejo.kernels.vector.Lanes.COUNT;
+import static azulejo.kernels.vector.Lanes.D;
+import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.I;
+import static jdk.incubator.vector.VectorOperators.D2F;
+import static jdk.incubator.vector.VectorOperators.EQ;
+import static jdk.incubator.vector.VectorOperators.F2D;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+
+import azulejo.kernels.Checks;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * A mask-and-replace diffusion's step, a task for some positions. The start distribution is in double, as the official model computes it; the
+ * posterior is rounded to f32 operation by operation, because comparisons decide classes.
+ */
+final class Diffusion {
+  /** log(1e-30), which stands for log(0). */
+  private static final float LOG_ZERO = -69.07755f;
+
+  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
+
+  private Diffusion() {}
+
+  // ---- the belief about the clean grid ------------------------------------------------------------------------------------
+
+  static void startDistribution(Workers workers, Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+    Rows from = Rows.of(logits);
+    Rows to = Rows.of(logStart);
+    int codes = to.columns();
+    int rows = to.count();
+    boolean guided = logits.dim(0) == 2;
+    int now = Lanes.getInt(Rows.of(step).address());
+    long faultAt = Rows.of(fault).address();
+    long vectors = 4L * (codes + COUNT);
+    to.forEach(workers, (first, end, worker) -> {
+      long p = workers.scratch(worker, 2 * vectors);
+      long other = p + vectors;
+      for (int r = first; r < end; r++) {
+        load(from.at(r), codes, p);
+        subtract(p, codes, logSumExp(p, codes));
+        if (guided) {
+          load(from.at(rows + r), codes, other);
+          subtract(other, codes, logSumExp(other, codes));
+          guide(p, other, guidance, codes);
+          subtract(p, codes, logSumExp(p, codes));
+        }
+        if (!finite(p, codes)) {
+          Sampling.fault(faultAt, now + 1);
+          continue;
+        }
+        if (!Float.isNaN(truncation)) {
+          exponentiate(p, other, codes);
+          // dropped where what is before reaches the rate, which is more than the number below it
+          Truncation.keepTopP(other, codes, 1, Math.max(0, Math.nextDown(truncation)));
+          hide(p, other, codes);
+        }
+        clamp(p, to.at(r), codes);
+      }
+    });
+  }
+
+  /** Copies a row, padding it with -infinity to a whole vector. */
+  private static void load(long x, int n, long out) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.store(Lanes.load(x + 4L * i), out + 4L * i);
+    }
+    if (i < n) {
+      FloatVector v = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(Lanes.load(x + 4L * i, n - i), F.indexInRange(i, n));
+      Lanes.store(v, out + 4L * i);
+    }
+  }
+
+  private static float max(long x, int n) {
+    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      max = max.blend(v, v.compare(GT, max));
+    }
+    return max.reduceLanes(MAX);
+  }
+
+  /** Of a padded row. */
+  private static double logSumExp(long x, int n) {
+    float max = max(x, n);
+    return max + StrictMath.log(sumExp(x, n, max));
+  }
+
+  private static double sumExp(long x, int n, double max) {
+    DoubleVector even = DoubleVector.zero(D);
+    DoubleVector odd = DoubleVector.zero(D);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      even = even.add(Elementary.exp(((DoubleVector) v.convert(F2D, 0)).sub(max)));
+      odd = odd.add(Elementary.exp(((DoubleVector) v.convert(F2D, 1)).sub(max)));
+    }
+    return Elementary.sum(even.add(odd));
+  }
+
+  /** In double, then rounded. */
+  private static void subtract(long x, int n, double y) {
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      FloatVector low = (FloatVector) ((DoubleVector) v.convert(F2D, 0)).sub(y).convert(D2F, 0);
+      FloatVector high = (FloatVector) ((DoubleVector) v.convert(F2D, 1)).sub(y).convert(D2F, -1);
+      Lanes.store(low.reinterpretAsInts().or(high.reinterpretAsInts()).reinterpretAsFloats(), x + 4L * i);
+    }
+  }
+
+  /** {@code u += guidance * (c - u)}, padded with -infinity again. */
+  private static void guide(long u, long c, float guidance, int n) {
+    FloatVector scale = FloatVector.broadcast(F, guidance);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector from = Lanes.load(u + 4L * i);
+      FloatVector x = Lanes.load(c + 4L * i).sub(from).fma(scale, from);
+      Lanes.store(FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n)), u + 4L * i);
+    }
+  }
+
+  private static boolean finite(long x, int n) {
+    FloatVector zero = FloatVector.zero(F);
+    FloatVector finite = zero;
+    for (int i = 0; i < n; i += COUNT) {
+      finite = finite.blend(Lanes.load(x + 4L * i).fma(zero, finite), F.indexInRange(i, n));
+    }
+    return Elementary.sum(finite) == 0;
+  }
+
+  /** e^x in double, then rounded. */
+  private static void exponentiate(long x, long out, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      FloatVector low = (FloatVector) Elementary.exp((DoubleVector) v.convert(F2D, 0)).convert(D2F, 0);
+      FloatVector high = (FloatVector) Elementary.exp((DoubleVector) v.convert(F2D, 1)).convert(D2F, -1);
+      Lanes.store(low.reinterpretAsInts().or(high.reinterpretAsInts()).reinterpretAsFloats(), out + 4L * i);
+    }
+  }
+
+  /** -infinity where the weight is 0. */
+  private static void hide(long x, long weights, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      VectorMask<Float> dropped = Lanes.load(weights + 4L * i).compare(EQ, 0f);
+      Lanes.store(Lanes.load(x + 4L * i).blend(Float.NEGATIVE_INFINITY, dropped), x + 4L * i);
+    }
+  }
+
+  private static void clamp(long x, long out, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      Lanes.store(v.blend(-70f, v.compare(LT, -70f)), out + 4L * i);
+    }
+    if (i < n) {
+      FloatVector v = Lanes.load(x + 4L * i);
+      Lanes.store(v.blend(-70f, v.compare(LT, -70f)), out + 4L * i, n - i);
+    }
+  }
+
+  // ---- one step back ------------------------------------------------------------------------------------------------------
+
+  static void diffuse(Workers workers, Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+    Rows from = Rows.of(logStart);
+    Rows cells = Rows.of(grid);
+    Rows random = Sampling.random(noise);
+    Rows to = posterior == null ? null : Rows.of(posterior);
+    int codes = from.columns();
+    int classes = transition.last() ? codes : codes + 1;
+    int length = cells.columns();
+    int now = Lanes.getInt(Rows.of(step).address());
+    long vectors = 4L * (classes + 2 * COUNT);
+    from.forEach(workers, (first, end, worker) -> {
+      long p = workers.scratch(worker, 2 * vectors + Sampling.LANES_BYTES);
+      long u = p + vectors;
+      long lanes = u + vectors;
+      for (int r = first; r < end; r++) {
+        int b = r / length;
+        int cell = r % length;
+        long at = cells.at(b) + 4L * cell;
+        load(from.at(r), codes, p);
+        if (!transition.last()) {
+          posterior(p, codes, transition, Checks.index("diffuse", Lanes.getInt(at), codes + 1));
+        }
+        if (to != null) {
+          Pointwise.copy(p, to.at(r), classes);
+        }
+        switch (noise) {
+          case Noise.Counter(_, var stream) ->
+              VectorPhilox.uniforms(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, cell, classes, u);
+          case Noise.Given(_) -> Pointwise.copy(random.at(r), u, classes);
+        }
+        addGumbel(p, u, classes);
+        Lanes.setInt(at, Sampling.argmax(p, classes, lanes));
+      }
+    });
+  }
+
+  /** Turns a padded row of log p(x_0) into log p(x_(t-1)), one class more, for {@code x} the class at t. */
+  private static void posterior(long p, int codes, Transition transition, int x) {
+    boolean masked = x == codes;
+    Transition.Logs step = transition.step();
+    Transition.Logs cumulative = transition.cumulative();
+    Transition.Logs before = transition.cumulativeBefore();
+    // of q(x_t | class), for a class that is not x_t and for one that is; with x_t the mask no code is
+    float far = masked ? cumulative.c() : logAddExp(LOG_ZERO + cumulative.a(), cumulative.b());
+    float near = masked ? far : logAddExp(cumulative.a(), cumulative.b());
+    float stepFar = masked ? step.c() : logAddExp(LOG_ZERO + step.a(), step.b());
+    float stepNear = masked ? stepFar : logAddExp(step.a(), step.b());
+    share(p, codes, x, far, near);
+    float total = (float) logSumExp(p, codes);
+    spread(p, codes, total, before.a(), before.b());
+    reach(p, codes, x, stepFar, stepNear, total);
+    Lanes.set(p + 4L * codes, before.c() + (masked ? 0 : LOG_ZERO) + total);
+    for (int i = codes + 1; i % COUNT != 0; i++) {
+      Lanes.set(p + 4L * i, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  /** {@code p - far}, or {@code - near} at code x. */
+  private static void share(long p, int n, int x, float far, float near) {
+    FloatVector most = FloatVector.broadcast(F, far);
+    IntVector code = LANE;
+    for (int i = 0; i < n; i += COUNT) {
+      VectorMask<Float> same = code.compare(EQ, x).cast(F);
+      Lanes.store(Lanes.load(p + 4L * i).sub(most.blend(near, same)), p + 4L * i);
+      code = code.add(COUNT);
+    }
+  }
+
+  /** {@code log(e^(p - total + a) + e^b)}. */
+  private static void spread(long p, int n, float total, float a, float b) {
+    FloatVector other = FloatVector.broadcast(F, b);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector q = Lanes.load(p + 4L * i).sub(total).add(a);
+      FloatVector difference = q.sub(other);
+      VectorMask<Float> above = difference.compare(GT, 0f);
+      FloatVector e = Elementary.exp(difference.blend(difference.neg(), above));
+      Lanes.store(other.blend(q, above).add(Elementary.log(e.add(1f))), p + 4L * i);
+    }
+  }
+
+  /** {@code p + far + total}, or {@code + near} at code x. */
+  private static void reach(long p, int n, int x, float far, float near, float total) {
+    FloatVector most = FloatVector.broadcast(F, far);
+    IntVector code = LANE;
+    for (int i = 0; i < n; i += COUNT) {
+      VectorMask<Float> same = code.compare(EQ, x).cast(F);
+      Lanes.store(Lanes.load(p + 4L * i).add(most.blend(near, same)).add(total), p + 4L * i);
+      code = code.add(COUNT);
+    }
+  }
+
+  /** {@code p += -log(-log(u + 1e-30) + 1e-30)}. */
+  private static void addGumbel(long p, long u, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector exponential = Elementary.log(Lanes.load(u + 4L * i).add(1e-30f)).neg();
+      FloatVector gumbel = Elementary.log(exponential.add(1e-30f)).neg();
+      Lanes.store(gumbel.add(Lanes.load(p + 4L * i)), p + 4L * i);
+    }
+  }
+
+  private static float logAddExp(float a, float b) {
+    float difference = (float) StrictMath.exp(-Math.abs(a - b));
+    return Math.max(a, b) + (float) StrictMath.log1p(difference);
+  }
+}
