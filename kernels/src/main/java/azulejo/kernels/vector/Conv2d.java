@@ -16,11 +16,15 @@ import java.lang.foreign.SegmentAllocator;
 final class Conv2d {
   private Conv2d() {}
 
-  /** A weight [O, I, KH, KW] as the packed matrix [O, KH * KW * I]. */
-  record Packed(Gemm.Packed matrix, int inputs, int height, int width) implements Filter {
+  /**
+   * A weight [O, I, KH, KW].
+   *
+   * @param matrices the packed matrix [O, KH * KW * I], or the 36 matrices [O, I] of {@link Winograd}
+   */
+  record Packed(Gemm.Packed[] matrices, int inputs, int height, int width) implements Filter {
     @Override
     public int outputs() {
-      return matrix.outputs();
+      return matrices[0].outputs();
     }
   }
 
@@ -31,7 +35,11 @@ final class Conv2d {
     int inputs = weight.shape().size(1);
     int height = weight.shape().size(2);
     int width = weight.shape().size(3);
-    return new Packed(Gemm.pack(workers, allocator, weight, weight.shape().size(0), inputs, Math.multiplyExact(height, width)), inputs, height, width);
+    int outputs = weight.shape().size(0);
+    Gemm.Packed[] matrices = Winograd.suits(outputs, inputs, height, width)
+        ? Winograd.pack(workers, allocator, weight)
+        : new Gemm.Packed[] {Gemm.pack(workers, allocator, weight, outputs, inputs, Math.multiplyExact(height, width))};
+    return new Packed(matrices, inputs, height, width);
   }
 
   /**
@@ -50,6 +58,13 @@ final class Conv2d {
       return (width + padding.left() + padding.right() - filterWidth) / stride + 1;
     }
 
+    /** Address of a pixel, {@code outside} if the image has none there. */
+    long pixel(int image, int row, int column, long outside) {
+      return row < 0 || row >= height || column < 0 || column >= width
+          ? outside
+          : address + (((long) image * height + row) * width + column) * pixelStride * Float.BYTES;
+    }
+
     private boolean isPixelwise() {
       return filterHeight == 1 && filterWidth == 1 && stride == 1 && padding.equals(Padding.NONE);
     }
@@ -57,12 +72,16 @@ final class Conv2d {
 
   /** {@code out = conv(x) + bias + residual}; the epilogue's rows are the output's pixels. */
   static void conv2d(Workers workers, Windows x, Packed filter, Gemm.Epilogue epilogue) {
-    int pixels = Math.multiplyExact(Math.multiplyExact(x.batch, x.outHeight()), x.outWidth());
-    if (x.isPixelwise()) {
-      Gemm.linear(workers, x.address, x.pixelStride, pixels, filter.matrix, epilogue);
+    if (filter.matrices.length == Winograd.PRODUCTS) {
+      Winograd.conv2d(workers, x, filter.matrices, epilogue);
       return;
     }
-    Gemm.Packed weight = filter.matrix;
+    Gemm.Packed weight = filter.matrices[0];
+    int pixels = Math.multiplyExact(Math.multiplyExact(x.batch, x.outHeight()), x.outWidth());
+    if (x.isPixelwise()) {
+      Gemm.linear(workers, x.address, x.pixelStride, pixels, weight, epilogue);
+      return;
+    }
     Gemm.Split split = Gemm.Split.of(pixels, weight.panels(), workers.threads());
     workers.run(split.tasks(), (task, worker) -> {
       int row = split.row(task);

@@ -11,6 +11,7 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.FloatVector.zero;
 
 import azulejo.kernels.Activation;
+import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
 import java.lang.foreign.Arena;
@@ -42,8 +43,6 @@ final class Gemm {
   /** Rows in a tile. */
   static final int TILE = 6;
 
-  private static final long TILE_BYTES = (long) TILE * WIDE * BYTES;
-
   /** Most rows and panels in a task: 96 x 512 floats of x and 512 x 64 of the weight are 320 KiB. */
   private static final int MAX_ROWS = 96;
 
@@ -67,6 +66,17 @@ final class Gemm {
     /** Vectors across panel {@code p}: 4, 2 or 1. */
     int vectors(int p) {
       return Gemm.vectors(outputs, p);
+    }
+
+    static Packed allocate(SegmentAllocator allocator, int outputs, int inputs) {
+      int last = Math.ceilDiv(outputs, PANEL) - 1;
+      long floats = ((long) last * PANEL + (long) Gemm.vectors(outputs, last) * COUNT) * inputs;
+      return new Packed(outputs, inputs, allocator.allocate(floats * Float.BYTES, Lanes.ALIGNMENT));
+    }
+
+    void set(int output, int input, float value) {
+      int p = output / PANEL;
+      Lanes.set(panel(p) + ((long) input * vectors(p) * COUNT + output % PANEL) * Float.BYTES, value);
     }
 
     /** Address of panel {@code p}. */
@@ -97,14 +107,11 @@ final class Gemm {
       throw new IllegalArgumentException(weight.name() + " is " + weight.dtype() + ", not a float type");
     }
     int inputs = Math.multiplyExact(channels, taps);
-    int panels = Math.ceilDiv(outputs, PANEL);
-    int last = panels - 1;
-    long floats = ((long) last * PANEL + (long) vectors(outputs, last) * COUNT) * inputs;
-    Packed packed = new Packed(outputs, inputs, allocator.allocate(floats * Float.BYTES, Lanes.ALIGNMENT));
+    Packed packed = Packed.allocate(allocator, outputs, inputs);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = weight.data();
       long from = data.isNative() ? data.address() : arena.allocate(data.byteSize(), 8).copyFrom(data).address();
-      workers.run(panels, (p, worker) -> {
+      workers.run(packed.panels(), (p, worker) -> {
         int width = packed.vectors(p) * COUNT;
         for (int j = 0; j < width; j++) {
           int n = p * PANEL + j;
@@ -127,6 +134,16 @@ final class Gemm {
       });
     }
     return packed;
+  }
+
+  /** Element {@code i} of a tensor of a float type at an address. */
+  static float element(DType dtype, long address, long i) {
+    return switch (dtype) {
+      case F32 -> Lanes.get(address + i * 4);
+      case F64 -> (float) Lanes.getDouble(address + i * 8);
+      case F16 -> Float.float16ToFloat(Lanes.getShort(address + i * 2));
+      default -> Float.intBitsToFloat(Lanes.getShort(address + i * 2) << 16);
+    };
   }
 
   private static void clear(int count, long to, int width) {
@@ -165,7 +182,21 @@ final class Gemm {
    * @param bias [N]
    * @param residual rows of N, which {@code out} may be
    */
-  record Epilogue(long bias, Activation activation, long residual, long residualStride, long out, long outStride) {}
+  record Epilogue(long bias, Activation activation, long residual, long residualStride, long out, long outStride) {
+    /** Makes outputs n to n + count of a row from their sums, which it may overwrite. */
+    void finish(long sums, int row, int n, int count) {
+      long b = bias == 0 ? 0 : bias + 4L * n;
+      long r = residual == 0 ? 0 : residual + (row * residualStride + n) * 4;
+      long to = out + (row * outStride + n) * 4;
+      if (activation == Activation.NONE) {
+        write(sums, b, r, to, count);
+      } else {
+        write(sums, b, 0, sums, count);
+        Elementary.activate(activation, sums, sums, count);
+        write(sums, 0, r, to, count);
+      }
+    }
+  }
 
   /**
    * {@code out = activation(x * weight^T + bias) + residual} for {@code m} rows of x.
@@ -246,9 +277,13 @@ final class Gemm {
     }
   }
 
-  /** Bytes of the sums of a block: panel by panel, tile by tile, 6 rows of the panel's width. */
+  /** Bytes of the sums of a block: rows, up to a whole number of tiles, of {@link #sumsStride} bytes; and a tile for a stretch's own sums. */
   static long sumsBytes(int rows, int panels) {
-    return panels * Math.ceilDiv(rows, TILE) * TILE_BYTES;
+    return Math.ceilDiv(rows, TILE) * TILE * sumsStride(panels) + TILE * sumsStride(1);
+  }
+
+  static long sumsStride(int panels) {
+    return (long) panels * WIDE * BYTES;
   }
 
   /**
@@ -258,19 +293,33 @@ final class Gemm {
    * @param stride bytes between rows
    */
   static void multiply(long a, long stride, int rows, int depth, Packed weight, int k, int from, int to, long sums) {
-    long c = sums;
+    long sumsStride = sumsStride(to - from);
+    long part = sums + Math.ceilDiv(rows, TILE) * TILE * sumsStride;
     for (int p = from; p < to; p++) {
       int vectors = weight.vectors(p);
       long b = weight.panel(p) + (long) k * vectors * BYTES;
       for (int r = 0; r < rows; r += TILE) {
-        tile(vectors, Math.min(TILE, rows - r), depth, a + r * stride, stride, b, c, k == 0);
-        c += TILE_BYTES;
+        int tileRows = Math.min(TILE, rows - r);
+        long c = sums + r * sumsStride + (long) (p - from) * WIDE * BYTES;
+        if (k == 0) {
+          tile(vectors, tileRows, depth, a + r * stride, stride, b, c, sumsStride);
+        } else {
+          tile(vectors, tileRows, depth, a + r * stride, stride, b, part, (long) vectors * BYTES);
+          add(part, tileRows, vectors, c, sumsStride);
+        }
       }
     }
   }
 
+  private static void add(long part, int rows, int vectors, long sums, long sumsStride) {
+    for (int i = 0; i < rows * vectors; i++) {
+      long c = sums + i / vectors * sumsStride + (long) (i % vectors) * BYTES;
+      Lanes.store(Lanes.load(c).add(Lanes.load(part + (long) i * BYTES)), c);
+    }
+  }
+
   /** Rows that a tile lacks repeat its last one: their sums are not read. */
-  private static void tile(int vectors, int rows, int depth, long a, long stride, long b, long c, boolean first) {
+  private static void tile(int vectors, int rows, int depth, long a, long stride, long b, long c, long row) {
     int last = rows - 1;
     long a1 = a + Math.min(1, last) * stride;
     long a2 = a + Math.min(2, last) * stride;
@@ -278,44 +327,28 @@ final class Gemm {
     long a4 = a + Math.min(4, last) * stride;
     long a5 = a + Math.min(5, last) * stride;
     switch (vectors) {
-      case 1 -> tile6x1(depth, a, a1, a2, a3, a4, a5, b, c, first);
-      case 2 -> tile6x2(depth, a, a1, a2, a3, a4, a5, b, c, first);
+      case 1 -> tile6x1(depth, a, a1, a2, a3, a4, a5, b, c, row);
+      case 2 -> tile6x2(depth, a, a1, a2, a3, a4, a5, b, c, row);
       default -> {
         switch (rows) {
-          case 1 -> tile1x4(depth, a, b, c, first);
-          case 2 -> tile2x4(depth, a, a1, b, c, first);
-          default -> tile6x4(depth, a, a1, a2, a3, a4, a5, b, c, first);
+          case 1 -> tile1x4(depth, a, b, c);
+          case 2 -> tile2x4(depth, a, a1, b, c, row);
+          default -> tile6x4(depth, a, a1, a2, a3, a4, a5, b, c, row);
         }
       }
     }
   }
 
   /** Turns the sums of a block into its part of the output. */
-  static void finish(long sums, int row, int rows, int outputs, int from, int to, Epilogue e) {
-    long c = sums;
-    for (int p = from; p < to; p++) {
-      int n = p * PANEL;
-      int width = Math.min(PANEL, outputs - n);
-      int vectors = vectors(outputs, p);
-      long bias = e.bias == 0 ? 0 : e.bias + 4L * n;
-      for (int r = 0; r < rows; r++) {
-        long at = c + (r / TILE) * TILE_BYTES + (long) (r % TILE) * vectors * BYTES;
-        long residual = e.residual == 0 ? 0 : e.residual + ((row + r) * e.residualStride + n) * 4;
-        long out = e.out + ((row + r) * e.outStride + n) * 4;
-        if (e.activation == Activation.NONE) {
-          write(at, bias, residual, out, width);
-        } else {
-          write(at, bias, 0, at, width);
-          Elementary.activate(e.activation, at, at, vectors * COUNT);
-          write(at, 0, residual, out, width);
-        }
-      }
-      c += Math.ceilDiv(rows, TILE) * TILE_BYTES;
+  static void finish(long sums, int row, int rows, int outputs, int from, int to, Epilogue epilogue) {
+    int n = from * PANEL;
+    for (int r = 0; r < rows; r++) {
+      epilogue.finish(sums + r * sumsStride(to - from), row + r, n, Math.min(to * PANEL, outputs) - n);
     }
   }
 
   /** {@code out = sums + bias + residual}, {@code n} floats. */
-  private static void write(long sums, long bias, long residual, long out, int n) {
+  static void write(long sums, long bias, long residual, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
       FloatVector v = Lanes.load(sums + 4L * i);
@@ -342,13 +375,14 @@ final class Gemm {
   // The tiles: rows x vectors sums, one step over K an iteration. They are written out, as a vector in an array would live on the heap,
   // and call the Vector API only, as the JIT refuses to inline helpers into a method of this size, which would then box every vector.
 
-  private static void tile6x4(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, boolean first) {
-    FloatVector c00 = zero(F), c01 = zero(F), c02 = zero(F), c03 = zero(F);
-    FloatVector c10 = zero(F), c11 = zero(F), c12 = zero(F), c13 = zero(F);
-    FloatVector c20 = zero(F), c21 = zero(F), c22 = zero(F), c23 = zero(F);
-    FloatVector c30 = zero(F), c31 = zero(F), c32 = zero(F), c33 = zero(F);
-    FloatVector c40 = zero(F), c41 = zero(F), c42 = zero(F), c43 = zero(F);
-    FloatVector c50 = zero(F), c51 = zero(F), c52 = zero(F), c53 = zero(F);
+  private static void tile6x4(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, long row) {
+    FloatVector zero = zero(F);
+    FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
+    FloatVector c10 = zero, c11 = zero, c12 = zero, c13 = zero;
+    FloatVector c20 = zero, c21 = zero, c22 = zero, c23 = zero;
+    FloatVector c30 = zero, c31 = zero, c32 = zero, c33 = zero;
+    FloatVector c40 = zero, c41 = zero, c42 = zero, c43 = zero;
+    FloatVector c50 = zero, c51 = zero, c52 = zero, c53 = zero;
     for (int k = 0; k < depth; k++) {
       long p = b + (long) k * (4 * BYTES);
       long o = 4L * k;
@@ -387,61 +421,36 @@ final class Gemm {
       c52 = x5.fma(b2, c52);
       c53 = x5.fma(b3, c53);
     }
-    if (!first) {
-      c00 = c00.add(fromMemorySegment(F, MEMORY, c, ORDER));
-      c01 = c01.add(fromMemorySegment(F, MEMORY, c + BYTES, ORDER));
-      c02 = c02.add(fromMemorySegment(F, MEMORY, c + 2 * BYTES, ORDER));
-      c03 = c03.add(fromMemorySegment(F, MEMORY, c + 3 * BYTES, ORDER));
-      c10 = c10.add(fromMemorySegment(F, MEMORY, c + 4 * BYTES, ORDER));
-      c11 = c11.add(fromMemorySegment(F, MEMORY, c + 5 * BYTES, ORDER));
-      c12 = c12.add(fromMemorySegment(F, MEMORY, c + 6 * BYTES, ORDER));
-      c13 = c13.add(fromMemorySegment(F, MEMORY, c + 7 * BYTES, ORDER));
-      c20 = c20.add(fromMemorySegment(F, MEMORY, c + 8 * BYTES, ORDER));
-      c21 = c21.add(fromMemorySegment(F, MEMORY, c + 9 * BYTES, ORDER));
-      c22 = c22.add(fromMemorySegment(F, MEMORY, c + 10 * BYTES, ORDER));
-      c23 = c23.add(fromMemorySegment(F, MEMORY, c + 11 * BYTES, ORDER));
-      c30 = c30.add(fromMemorySegment(F, MEMORY, c + 12 * BYTES, ORDER));
-      c31 = c31.add(fromMemorySegment(F, MEMORY, c + 13 * BYTES, ORDER));
-      c32 = c32.add(fromMemorySegment(F, MEMORY, c + 14 * BYTES, ORDER));
-      c33 = c33.add(fromMemorySegment(F, MEMORY, c + 15 * BYTES, ORDER));
-      c40 = c40.add(fromMemorySegment(F, MEMORY, c + 16 * BYTES, ORDER));
-      c41 = c41.add(fromMemorySegment(F, MEMORY, c + 17 * BYTES, ORDER));
-      c42 = c42.add(fromMemorySegment(F, MEMORY, c + 18 * BYTES, ORDER));
-      c43 = c43.add(fromMemorySegment(F, MEMORY, c + 19 * BYTES, ORDER));
-      c50 = c50.add(fromMemorySegment(F, MEMORY, c + 20 * BYTES, ORDER));
-      c51 = c51.add(fromMemorySegment(F, MEMORY, c + 21 * BYTES, ORDER));
-      c52 = c52.add(fromMemorySegment(F, MEMORY, c + 22 * BYTES, ORDER));
-      c53 = c53.add(fromMemorySegment(F, MEMORY, c + 23 * BYTES, ORDER));
-    }
     c00.intoMemorySegment(MEMORY, c, ORDER);
     c01.intoMemorySegment(MEMORY, c + BYTES, ORDER);
     c02.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
     c03.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
-    c10.intoMemorySegment(MEMORY, c + 4 * BYTES, ORDER);
-    c11.intoMemorySegment(MEMORY, c + 5 * BYTES, ORDER);
-    c12.intoMemorySegment(MEMORY, c + 6 * BYTES, ORDER);
-    c13.intoMemorySegment(MEMORY, c + 7 * BYTES, ORDER);
-    c20.intoMemorySegment(MEMORY, c + 8 * BYTES, ORDER);
-    c21.intoMemorySegment(MEMORY, c + 9 * BYTES, ORDER);
-    c22.intoMemorySegment(MEMORY, c + 10 * BYTES, ORDER);
-    c23.intoMemorySegment(MEMORY, c + 11 * BYTES, ORDER);
-    c30.intoMemorySegment(MEMORY, c + 12 * BYTES, ORDER);
-    c31.intoMemorySegment(MEMORY, c + 13 * BYTES, ORDER);
-    c32.intoMemorySegment(MEMORY, c + 14 * BYTES, ORDER);
-    c33.intoMemorySegment(MEMORY, c + 15 * BYTES, ORDER);
-    c40.intoMemorySegment(MEMORY, c + 16 * BYTES, ORDER);
-    c41.intoMemorySegment(MEMORY, c + 17 * BYTES, ORDER);
-    c42.intoMemorySegment(MEMORY, c + 18 * BYTES, ORDER);
-    c43.intoMemorySegment(MEMORY, c + 19 * BYTES, ORDER);
-    c50.intoMemorySegment(MEMORY, c + 20 * BYTES, ORDER);
-    c51.intoMemorySegment(MEMORY, c + 21 * BYTES, ORDER);
-    c52.intoMemorySegment(MEMORY, c + 22 * BYTES, ORDER);
-    c53.intoMemorySegment(MEMORY, c + 23 * BYTES, ORDER);
+    c10.intoMemorySegment(MEMORY, c + row, ORDER);
+    c11.intoMemorySegment(MEMORY, c + row + BYTES, ORDER);
+    c12.intoMemorySegment(MEMORY, c + row + 2 * BYTES, ORDER);
+    c13.intoMemorySegment(MEMORY, c + row + 3 * BYTES, ORDER);
+    c20.intoMemorySegment(MEMORY, c + 2 * row, ORDER);
+    c21.intoMemorySegment(MEMORY, c + 2 * row + BYTES, ORDER);
+    c22.intoMemorySegment(MEMORY, c + 2 * row + 2 * BYTES, ORDER);
+    c23.intoMemorySegment(MEMORY, c + 2 * row + 3 * BYTES, ORDER);
+    c30.intoMemorySegment(MEMORY, c + 3 * row, ORDER);
+    c31.intoMemorySegment(MEMORY, c + 3 * row + BYTES, ORDER);
+    c32.intoMemorySegment(MEMORY, c + 3 * row + 2 * BYTES, ORDER);
+    c33.intoMemorySegment(MEMORY, c + 3 * row + 3 * BYTES, ORDER);
+    c40.intoMemorySegment(MEMORY, c + 4 * row, ORDER);
+    c41.intoMemorySegment(MEMORY, c + 4 * row + BYTES, ORDER);
+    c42.intoMemorySegment(MEMORY, c + 4 * row + 2 * BYTES, ORDER);
+    c43.intoMemorySegment(MEMORY, c + 4 * row + 3 * BYTES, ORDER);
+    c50.intoMemorySegment(MEMORY, c + 5 * row, ORDER);
+    c51.intoMemorySegment(MEMORY, c + 5 * row + BYTES, ORDER);
+    c52.intoMemorySegment(MEMORY, c + 5 * row + 2 * BYTES, ORDER);
+    c53.intoMemorySegment(MEMORY, c + 5 * row + 3 * BYTES, ORDER);
   }
 
-  private static void tile2x4(int depth, long a0, long a1, long b, long c, boolean first) {
-    FloatVector c00 = zero(F), c01 = zero(F), c02 = zero(F), c03 = zero(F);
-    FloatVector c10 = zero(F), c11 = zero(F), c12 = zero(F), c13 = zero(F);
+  private static void tile2x4(int depth, long a0, long a1, long b, long c, long row) {
+    FloatVector zero = zero(F);
+    FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
+    FloatVector c10 = zero, c11 = zero, c12 = zero, c13 = zero;
     for (int k = 0; k < depth; k++) {
       long p = b + (long) k * (4 * BYTES);
       long o = 4L * k;
@@ -460,28 +469,19 @@ final class Gemm {
       c12 = x1.fma(b2, c12);
       c13 = x1.fma(b3, c13);
     }
-    if (!first) {
-      c00 = c00.add(fromMemorySegment(F, MEMORY, c, ORDER));
-      c01 = c01.add(fromMemorySegment(F, MEMORY, c + BYTES, ORDER));
-      c02 = c02.add(fromMemorySegment(F, MEMORY, c + 2 * BYTES, ORDER));
-      c03 = c03.add(fromMemorySegment(F, MEMORY, c + 3 * BYTES, ORDER));
-      c10 = c10.add(fromMemorySegment(F, MEMORY, c + 4 * BYTES, ORDER));
-      c11 = c11.add(fromMemorySegment(F, MEMORY, c + 5 * BYTES, ORDER));
-      c12 = c12.add(fromMemorySegment(F, MEMORY, c + 6 * BYTES, ORDER));
-      c13 = c13.add(fromMemorySegment(F, MEMORY, c + 7 * BYTES, ORDER));
-    }
     c00.intoMemorySegment(MEMORY, c, ORDER);
     c01.intoMemorySegment(MEMORY, c + BYTES, ORDER);
     c02.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
     c03.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
-    c10.intoMemorySegment(MEMORY, c + 4 * BYTES, ORDER);
-    c11.intoMemorySegment(MEMORY, c + 5 * BYTES, ORDER);
-    c12.intoMemorySegment(MEMORY, c + 6 * BYTES, ORDER);
-    c13.intoMemorySegment(MEMORY, c + 7 * BYTES, ORDER);
+    c10.intoMemorySegment(MEMORY, c + row, ORDER);
+    c11.intoMemorySegment(MEMORY, c + row + BYTES, ORDER);
+    c12.intoMemorySegment(MEMORY, c + row + 2 * BYTES, ORDER);
+    c13.intoMemorySegment(MEMORY, c + row + 3 * BYTES, ORDER);
   }
 
-  private static void tile1x4(int depth, long a0, long b, long c, boolean first) {
-    FloatVector c00 = zero(F), c01 = zero(F), c02 = zero(F), c03 = zero(F);
+  private static void tile1x4(int depth, long a0, long b, long c) {
+    FloatVector zero = zero(F);
+    FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
     for (int k = 0; k < depth; k++) {
       long p = b + (long) k * (4 * BYTES);
       long o = 4L * k;
@@ -495,25 +495,20 @@ final class Gemm {
       c02 = x0.fma(b2, c02);
       c03 = x0.fma(b3, c03);
     }
-    if (!first) {
-      c00 = c00.add(fromMemorySegment(F, MEMORY, c, ORDER));
-      c01 = c01.add(fromMemorySegment(F, MEMORY, c + BYTES, ORDER));
-      c02 = c02.add(fromMemorySegment(F, MEMORY, c + 2 * BYTES, ORDER));
-      c03 = c03.add(fromMemorySegment(F, MEMORY, c + 3 * BYTES, ORDER));
-    }
     c00.intoMemorySegment(MEMORY, c, ORDER);
     c01.intoMemorySegment(MEMORY, c + BYTES, ORDER);
     c02.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
     c03.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
   }
 
-  private static void tile6x2(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, boolean first) {
-    FloatVector c00 = zero(F), c01 = zero(F);
-    FloatVector c10 = zero(F), c11 = zero(F);
-    FloatVector c20 = zero(F), c21 = zero(F);
-    FloatVector c30 = zero(F), c31 = zero(F);
-    FloatVector c40 = zero(F), c41 = zero(F);
-    FloatVector c50 = zero(F), c51 = zero(F);
+  private static void tile6x2(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, long row) {
+    FloatVector zero = zero(F);
+    FloatVector c00 = zero, c01 = zero;
+    FloatVector c10 = zero, c11 = zero;
+    FloatVector c20 = zero, c21 = zero;
+    FloatVector c30 = zero, c31 = zero;
+    FloatVector c40 = zero, c41 = zero;
+    FloatVector c50 = zero, c51 = zero;
     for (int k = 0; k < depth; k++) {
       long p = b + (long) k * (2 * BYTES);
       long o = 4L * k;
@@ -538,43 +533,30 @@ final class Gemm {
       c50 = x5.fma(b0, c50);
       c51 = x5.fma(b1, c51);
     }
-    if (!first) {
-      c00 = c00.add(fromMemorySegment(F, MEMORY, c, ORDER));
-      c01 = c01.add(fromMemorySegment(F, MEMORY, c + BYTES, ORDER));
-      c10 = c10.add(fromMemorySegment(F, MEMORY, c + 2 * BYTES, ORDER));
-      c11 = c11.add(fromMemorySegment(F, MEMORY, c + 3 * BYTES, ORDER));
-      c20 = c20.add(fromMemorySegment(F, MEMORY, c + 4 * BYTES, ORDER));
-      c21 = c21.add(fromMemorySegment(F, MEMORY, c + 5 * BYTES, ORDER));
-      c30 = c30.add(fromMemorySegment(F, MEMORY, c + 6 * BYTES, ORDER));
-      c31 = c31.add(fromMemorySegment(F, MEMORY, c + 7 * BYTES, ORDER));
-      c40 = c40.add(fromMemorySegment(F, MEMORY, c + 8 * BYTES, ORDER));
-      c41 = c41.add(fromMemorySegment(F, MEMORY, c + 9 * BYTES, ORDER));
-      c50 = c50.add(fromMemorySegment(F, MEMORY, c + 10 * BYTES, ORDER));
-      c51 = c51.add(fromMemorySegment(F, MEMORY, c + 11 * BYTES, ORDER));
-    }
     c00.intoMemorySegment(MEMORY, c, ORDER);
     c01.intoMemorySegment(MEMORY, c + BYTES, ORDER);
-    c10.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
-    c11.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
-    c20.intoMemorySegment(MEMORY, c + 4 * BYTES, ORDER);
-    c21.intoMemorySegment(MEMORY, c + 5 * BYTES, ORDER);
-    c30.intoMemorySegment(MEMORY, c + 6 * BYTES, ORDER);
-    c31.intoMemorySegment(MEMORY, c + 7 * BYTES, ORDER);
-    c40.intoMemorySegment(MEMORY, c + 8 * BYTES, ORDER);
-    c41.intoMemorySegment(MEMORY, c + 9 * BYTES, ORDER);
-    c50.intoMemorySegment(MEMORY, c + 10 * BYTES, ORDER);
-    c51.intoMemorySegment(MEMORY, c + 11 * BYTES, ORDER);
+    c10.intoMemorySegment(MEMORY, c + row, ORDER);
+    c11.intoMemorySegment(MEMORY, c + row + BYTES, ORDER);
+    c20.intoMemorySegment(MEMORY, c + 2 * row, ORDER);
+    c21.intoMemorySegment(MEMORY, c + 2 * row + BYTES, ORDER);
+    c30.intoMemorySegment(MEMORY, c + 3 * row, ORDER);
+    c31.intoMemorySegment(MEMORY, c + 3 * row + BYTES, ORDER);
+    c40.intoMemorySegment(MEMORY, c + 4 * row, ORDER);
+    c41.intoMemorySegment(MEMORY, c + 4 * row + BYTES, ORDER);
+    c50.intoMemorySegment(MEMORY, c + 5 * row, ORDER);
+    c51.intoMemorySegment(MEMORY, c + 5 * row + BYTES, ORDER);
   }
 
-  private static void tile6x1(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, boolean first) {
-    FloatVector c00 = zero(F);
-    FloatVector c10 = zero(F);
-    FloatVector c20 = zero(F);
-    FloatVector c30 = zero(F);
-    FloatVector c40 = zero(F);
-    FloatVector c50 = zero(F);
+  private static void tile6x1(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, long row) {
+    FloatVector zero = zero(F);
+    FloatVector c00 = zero;
+    FloatVector c10 = zero;
+    FloatVector c20 = zero;
+    FloatVector c30 = zero;
+    FloatVector c40 = zero;
+    FloatVector c50 = zero;
     for (int k = 0; k < depth; k++) {
-      long p = b + (long) k * (1 * BYTES);
+      long p = b + (long) k * BYTES;
       long o = 4L * k;
       FloatVector b0 = fromMemorySegment(F, MEMORY, p, ORDER);
       FloatVector x0 = broadcast(F, MEMORY.get(FLOAT, a0 + o));
@@ -590,19 +572,11 @@ final class Gemm {
       FloatVector x5 = broadcast(F, MEMORY.get(FLOAT, a5 + o));
       c50 = x5.fma(b0, c50);
     }
-    if (!first) {
-      c00 = c00.add(fromMemorySegment(F, MEMORY, c, ORDER));
-      c10 = c10.add(fromMemorySegment(F, MEMORY, c + BYTES, ORDER));
-      c20 = c20.add(fromMemorySegment(F, MEMORY, c + 2 * BYTES, ORDER));
-      c30 = c30.add(fromMemorySegment(F, MEMORY, c + 3 * BYTES, ORDER));
-      c40 = c40.add(fromMemorySegment(F, MEMORY, c + 4 * BYTES, ORDER));
-      c50 = c50.add(fromMemorySegment(F, MEMORY, c + 5 * BYTES, ORDER));
-    }
     c00.intoMemorySegment(MEMORY, c, ORDER);
-    c10.intoMemorySegment(MEMORY, c + BYTES, ORDER);
-    c20.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
-    c30.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
-    c40.intoMemorySegment(MEMORY, c + 4 * BYTES, ORDER);
-    c50.intoMemorySegment(MEMORY, c + 5 * BYTES, ORDER);
+    c10.intoMemorySegment(MEMORY, c + row, ORDER);
+    c20.intoMemorySegment(MEMORY, c + 2 * row, ORDER);
+    c30.intoMemorySegment(MEMORY, c + 3 * row, ORDER);
+    c40.intoMemorySegment(MEMORY, c + 4 * row, ORDER);
+    c50.intoMemorySegment(MEMORY, c + 5 * row, ORDER);
   }
 }

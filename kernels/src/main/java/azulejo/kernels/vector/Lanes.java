@@ -13,9 +13,9 @@ import jdk.incubator.vector.VectorSpecies;
  * address space, so the JIT folds every bounds and liveness check away and sees loads with no base object. Whoever calls a kernel
  * vouches for the addresses.
  *
- * <p>The helpers here suit small loops. The JIT inlines the Vector API always but a helper only while the whole method stays under 8000
- * bytecodes after inlining (some 20 vector operations); past that a helper call boxes its vectors and costs a factor of ten.
- * Large kernels call the Vector API with {@link #MEMORY} directly.
+ * <p>The helpers here suit small loops. C2 inlines the Vector API always, but a helper only until the compiled method has grown by a few dozen
+ * vector operations; past that a helper call boxes its vectors and costs a factor of ten. Large kernels call the Vector API with
+ * {@link #MEMORY} directly.
  *
  * <p>The width is the hardware's widest unless the system property {@code azulejo.vector.bits} says 128, 256 or 512. It is a constant for the
  * JVM's life because the JIT compiles vector code only for a constant species.
