@@ -19,9 +19,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -56,6 +55,9 @@ final class GenerateCommand implements Runnable {
   @Option(names = "--prompts", paramLabel = "FILE", description = "A file with a prompt a line.")
   private Path promptFile;
 
+  @Option(names = "--class", paramLabel = "N", description = "For models that know classes instead of prompts: a label; may be given several times.")
+  private List<Integer> classes = List.of();
+
   @Option(names = "--negative", paramLabel = "TEXT", description = "What to steer away from; once for all prompts, or once for each.")
   private List<String> negatives = List.of();
 
@@ -65,9 +67,20 @@ final class GenerateCommand implements Runnable {
   @Option(names = "--guidance", paramLabel = "SCALE", description = "Classifier-free guidance.")
   private Double guidance;
 
+  @Option(names = "--guidance-interval", paramLabel = "N",
+      description = "Autoregressive models: guide the first two tokens and N more, the others not; -1 guides all.")
+  private Integer guidanceInterval;
+
   @Option(names = "--temperature", paramLabel = "START[,END]", split = ",", hideParamSyntax = true,
-      description = "Temperature of the path: how far the order of unmasking is left to chance, at its start and its end.")
+      description = {"Masked models: how far the order of unmasking is left to chance, at the walk's start and its end.",
+          "Autoregressive models: one number that logits are divided by before a token is drawn."})
   private List<Double> temperature = List.of();
+
+  @Option(names = "--top-k", paramLabel = "N", description = "Draw among the N most likely codes only; 0 for all.")
+  private Integer topK;
+
+  @Option(names = "--top-p", paramLabel = "P", description = "Draw among the most likely codes up to this probability only; 1 for all.")
+  private Double topP;
 
   @Option(names = "--seed", paramLabel = "N", description = "The same seed gives the same picture (default: a new one, which is printed).")
   private Long seed;
@@ -125,7 +138,7 @@ final class GenerateCommand implements Runnable {
       List<GeneratedImage> images = generate(generator, request, progress);
       seconds.putAll(progress.seconds());
       long generated = System.nanoTime();
-      Pictures pictures = new Pictures(request.prompts(), settings);
+      Pictures pictures = new Pictures(request.conditions(), settings);
       List<Path> files = pictures.write(images, target);
       seconds.put("write", secondsSince(generated));
       seconds.put("total", secondsSince(start));
@@ -150,36 +163,42 @@ final class GenerateCommand implements Runnable {
     if (promptFile != null) {
       all.addAll(readPrompts(promptFile));
     }
-    if (all.isEmpty()) {
-      throw new OptionException("there is no prompt: give --prompt TEXT or --prompts FILE");
+    if (all.isEmpty() && classes.isEmpty()) {
+      throw new OptionException("there is no prompt: give --prompt TEXT or --prompts FILE, or --class N to a model that knows classes");
     }
     if (count < 1) {
       throw new OptionException("--count must be 1 or more, not " + count);
     }
-    OptionalInt width = OptionalInt.empty();
-    OptionalInt height = OptionalInt.empty();
+    GenerationRequest.Builder request = GenerationRequest.builder()
+        .prompts(all)
+        .classes(classes)
+        .negativePrompts(negatives)
+        .imagesPerPrompt(count)
+        .temperature(temperature)
+        .seed(seed == null ? ThreadLocalRandom.current().nextLong(1L << 32) : seed)
+        .rng(Arrays.stream(Rng.values())
+            .filter(r -> r.name().equalsIgnoreCase(rng))
+            .findFirst()
+            .orElseThrow(() -> new OptionException("--rng must be philox or torch, not '" + rng + "'")));
+    ifGiven(steps, request::steps);
+    ifGiven(guidance, request::guidance);
+    ifGiven(guidanceInterval, request::guidanceInterval);
+    ifGiven(topK, request::topK);
+    ifGiven(topP, request::topP);
     if (size != null) {
       if (!size.matches("[1-9][0-9]{0,5}(x[1-9][0-9]{0,5})?")) {
         throw new OptionException("--size must be a width and a height in pixels like 512x512, not '" + size + "'");
       }
       List<Integer> sides = Arrays.stream(size.split("x")).map(Integer::valueOf).toList();
-      width = OptionalInt.of(sides.getFirst());
-      height = OptionalInt.of(sides.getLast());
+      request.size(sides.getFirst(), sides.getLast());
     }
-    return new GenerationRequest(
-        all,
-        negatives,
-        count,
-        steps == null ? OptionalInt.empty() : OptionalInt.of(steps),
-        guidance == null ? OptionalDouble.empty() : OptionalDouble.of(guidance),
-        temperature,
-        seed == null ? ThreadLocalRandom.current().nextLong(1L << 32) : seed,
-        Arrays.stream(Rng.values())
-            .filter(r -> r.name().equalsIgnoreCase(rng))
-            .findFirst()
-            .orElseThrow(() -> new OptionException("--rng must be philox or torch, not '" + rng + "'")),
-        width,
-        height);
+    return request.build();
+  }
+
+  private static <T> void ifGiven(T option, Consumer<T> set) {
+    if (option != null) {
+      set.accept(option);
+    }
   }
 
   private static List<String> readPrompts(Path file) {
@@ -212,7 +231,7 @@ final class GenerateCommand implements Runnable {
       int digits = Math.max(2, Integer.toString(steps).length());
       Map<String, Object> own = new LinkedHashMap<>(settings);
       own.put("step", step);
-      new Pictures(request.prompts(), own).writeSheet(images, frames.resolve(String.format(Locale.ROOT, "step-%0" + digits + "d.png", step)));
+      new Pictures(request.conditions(), own).writeSheet(images, frames.resolve(String.format(Locale.ROOT, "step-%0" + digits + "d.png", step)));
     };
   }
 

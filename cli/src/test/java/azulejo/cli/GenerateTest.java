@@ -205,7 +205,7 @@ class GenerateTest extends CliTest {
   @Test
   void aPromptAndATargetAreNeeded() {
     assertThat(run("generate", "--out", dir.resolve("x.png"))).isEqualTo(2);
-    assertThat(err()).isEqualTo("azulejo: there is no prompt: give --prompt TEXT or --prompts FILE\n");
+    assertThat(err()).isEqualTo("azulejo: there is no prompt: give --prompt TEXT or --prompts FILE, or --class N to a model that knows classes\n");
     assertThat(run("generate", "--prompt", "a")).isEqualTo(2);
     assertThat(err()).isEqualTo("azulejo generate: missing required option: '--out=FILE'; see azulejo generate --help\n");
   }

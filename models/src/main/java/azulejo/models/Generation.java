@@ -34,7 +34,7 @@ public abstract class Generation {
   /**
    * What a request asks for, whatever the model.
    *
-   * @param prompts what {@link GeneratedImage#prompt} says, one for each condition
+   * @param prompts what {@link GeneratedImage#prompt} says, {@link GenerationRequest#conditions}
    * @param factor pixels that a code covers in each direction
    */
   public record Plan(List<String> prompts, int imagesPerPrompt, long seed, Rng rng, int gridHeight, int gridWidth, int factor) {

@@ -54,10 +54,11 @@ final class PipelineParity {
       JsonNode crop = arguments.path("micro_conditioning_crop_coord");
       MicroConditioning usual = MicroConditioning.DEFAULT;
       return new Run(
-          new GenerationRequest(texts(arguments.path("prompt")), texts(arguments.path("negative_prompt")), arguments.path("num_images_per_prompt").asInt(1),
-              integer(arguments, "num_inference_steps"),
-              arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(), temperatures,
-              arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH, integer(arguments, "width"), integer(arguments, "height")),
+          new GenerationRequest(texts(arguments.path("prompt")), List.of(), texts(arguments.path("negative_prompt")),
+              arguments.path("num_images_per_prompt").asInt(1), integer(arguments, "num_inference_steps"),
+              arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(), OptionalInt.empty(),
+              temperatures, OptionalInt.empty(), OptionalDouble.empty(), arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
+              integer(arguments, "width"), integer(arguments, "height")),
           new MicroConditioning((float) crop.path(0).asDouble(usual.cropTop()), (float) crop.path(1).asDouble(usual.cropLeft()),
               (float) arguments.path("micro_conditioning_aesthetic_score").asDouble(usual.aestheticScore())));
     }

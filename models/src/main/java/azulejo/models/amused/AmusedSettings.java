@@ -2,6 +2,7 @@ package azulejo.models.amused;
 
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
+import azulejo.models.GenerationRequest.Option;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.MaskSchedule;
@@ -32,6 +33,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
    * @throws OptionException naming the option
    */
   static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
+    request.allow("aMUSEd", Option.PROMPT, Option.NEGATIVE_PROMPT, Option.STEPS, Option.TEMPERATURE);
     require(!request.prompts().isEmpty(), "a prompt is needed");
     require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
     long images = (long) request.prompts().size() * request.imagesPerPrompt();

@@ -23,7 +23,8 @@ class AmusedSettingsTest {
 
   private static GenerationRequest request(List<String> prompts, List<String> negative, int images, OptionalInt steps, OptionalDouble guidance,
       List<Double> temperature, OptionalInt width, OptionalInt height) {
-    return new GenerationRequest(prompts, negative, images, steps, guidance, temperature, 7, Rng.TORCH, width, height);
+    return new GenerationRequest(prompts, List.of(), negative, images, steps, guidance, OptionalInt.empty(), temperature, OptionalInt.empty(),
+        OptionalDouble.empty(), 7, Rng.TORCH, width, height);
   }
 
   @Test
@@ -86,6 +87,10 @@ class AmusedSettingsTest {
 
   @Test
   void needsAPromptAndMoreThanOneToken() {
+    assertThatThrownBy(() -> resolve(GenerationRequest.builder().prompts(List.of("a")).topK(5).build())).isInstanceOf(OptionException.class)
+        .hasMessage("aMUSEd does not know top-k: leave it out");
+    assertThatThrownBy(() -> resolve(GenerationRequest.builder().prompts(List.of("a")).classes(List.of(5)).build())).isInstanceOf(OptionException.class)
+        .hasMessage("aMUSEd does not know a class: leave it out");
     assertThatThrownBy(() -> resolve(request(List.of(), List.of(), 1, OptionalInt.empty(), OptionalDouble.empty(), List.of(), OptionalInt.empty(),
         OptionalInt.empty()))).isInstanceOf(OptionException.class).hasMessage("a prompt is needed");
     GenerationRequest single = request(List.of("a"), List.of(), 1, OptionalInt.of(2), OptionalDouble.empty(), List.of(), OptionalInt.of(16),

@@ -24,8 +24,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -51,8 +49,7 @@ class AmusedTest {
   }
 
   private static GenerationRequest request(List<String> prompts, int images, int steps, double guidance, Rng rng) {
-    return new GenerationRequest(prompts, List.of(), images, OptionalInt.of(steps), OptionalDouble.of(guidance), List.of(), 5, rng, OptionalInt.of(16),
-        OptionalInt.of(16));
+    return GenerationRequest.builder().prompts(prompts).imagesPerPrompt(images).steps(steps).guidance(guidance).seed(5).rng(rng).size(16, 16).build();
   }
 
   private static List<GeneratedImage> generate(GenerationRequest request, GenerationListener listener, long batchBytes) {
@@ -172,8 +169,8 @@ class AmusedTest {
 
   @Test
   void pyTorchsGeneratorServesOneBatchOrNone() {
-    GenerationRequest large = new GenerationRequest(List.of("a red star"), List.of(), 500, OptionalInt.of(2), OptionalDouble.of(3), List.of(), 5, Rng.TORCH,
-        OptionalInt.of(256), OptionalInt.of(256));
+    GenerationRequest large = GenerationRequest.builder().prompts(List.of("a red star")).imagesPerPrompt(500).steps(2).guidance(3).rng(Rng.TORCH)
+        .size(256, 256).build();
     assertThatThrownBy(() -> model.generate(large, GenerationListener.NONE)).isInstanceOf(OptionException.class)
         .hasMessageContaining("PyTorch's generator deals its numbers to all 500 images at once").hasMessageContaining("ask for at most");
     GenerationRequest small = request(List.of("a red star", "a blue moon"), 2, 2, 3, Rng.TORCH);
