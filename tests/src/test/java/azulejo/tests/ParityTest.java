@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.cli.parity.Parity;
 import azulejo.kernels.Backend;
+import azulejo.kernels.Backends;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
-import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.Safetensors;
 import azulejo.runtime.checkpoint.SafetensorsWriter;
@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,27 +36,16 @@ class ParityTest {
   @TempDir
   Path dir;
 
-  private record Named(String name, Supplier<Backend> open) {
-    @Override
-    public String toString() {
-      return name;
-    }
-  }
-
-  private static Stream<Named> backends() {
-    return Stream.of(new Named("reference", ReferenceBackend::new));
-  }
-
-  /** Folders with the number of their checks: fewer would mean that some no longer run. */
+  /** On every backend that runs here, folders with the number of their checks: fewer would mean that some no longer run. */
   private static Stream<Arguments> folders() {
-    return backends().flatMap(backend -> Stream.of(
+    return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, backend), Arguments.of("amused512-tiny", 160, backend), Arguments.of("clip-tiny", 8, backend)));
   }
 
   @ParameterizedTest
   @MethodSource("folders")
-  void modelsAgree(String folder, int checks, Named backend) {
-    Parity.Report report = run(GOLDENS.resolve(folder), backend.open);
+  void modelsAgree(String folder, int checks, String backend) {
+    Parity.Report report = run(GOLDENS.resolve(folder), backend);
     assertThat(failures()).isEmpty();
     assertThat(report.succeeded()).isTrue();
     assertThat(report.passed()).isEqualTo(checks);
@@ -66,20 +54,27 @@ class ParityTest {
   @ParameterizedTest
   @CsvSource({"tokenizer, 4", "torch-rng, 260"})
   void tokenizerAndRandomNumbersAgree(String folder, int checks) {
-    Parity.Report report = run(GOLDENS.resolve(folder), ReferenceBackend::new);
+    Parity.Report report = run(GOLDENS.resolve(folder));
     assertThat(failures()).isEmpty();
     assertThat(report.passed()).isEqualTo(checks);
     assertThat(report.unchecked()).isEmpty();
   }
 
   @Test
+  void theDemoGivesTheOfficialPictures() {
+    Parity.Report report = run(Path.of("../demo/goldens"), Backends.DEFAULT);
+    assertThat(failures()).isEmpty();
+    assertThat(report.passed()).isEqualTo(11);
+  }
+
+  @Test
   void amusedLeavesNoTensorUnchecked() {
-    assertThat(run(GOLDENS.resolve("amused512-tiny"), ReferenceBackend::new).unchecked()).isEmpty();
+    assertThat(run(GOLDENS.resolve("amused512-tiny")).unchecked()).isEmpty();
   }
 
   @Test
   void listsWhatThisVersionCannotCheck() {
-    Parity.Report report = run(GOLDENS.resolve("clip-tiny"), ReferenceBackend::new);
+    Parity.Report report = run(GOLDENS.resolve("clip-tiny"));
     assertThat(report.unchecked()).contains("model.safetensors vision.pooler_output (CLIP vision encoder not in this version)")
         .allMatch(line -> line.endsWith("(CLIP vision encoder not in this version)"));
     assertThat(lines).anyMatch(line -> line.contains("vision.pooler_output")).last().asString().contains(report.unchecked().size() + " tensors not checked");
@@ -104,7 +99,7 @@ class ParityTest {
     copy(GOLDENS.resolve(folder));
     keepOnly(dir.resolve(file));
     change(dir.resolve(file), tensor, element, by);
-    Parity.Report report = run(dir, ReferenceBackend::new);
+    Parity.Report report = run(dir);
     assertThat(report.succeeded()).isFalse();
     assertThat(failures()).singleElement().asString().contains(check + " ");
   }
@@ -115,7 +110,7 @@ class ParityTest {
     Path cases = dir.resolve("cases.json");
     // "cat" is the last id of case 3 in both variants
     Files.writeString(cases, Files.readString(cases).replaceFirst("2368,", "2369,"));
-    assertThat(run(dir, ReferenceBackend::new).succeeded()).isFalse();
+    assertThat(run(dir).succeeded()).isFalse();
     assertThat(failures()).anyMatch(line -> line.contains("hf_slow_no_ftfy"));
   }
 
@@ -123,7 +118,7 @@ class ParityTest {
   void noticesAChangedWeight() throws IOException {
     copy(GOLDENS.resolve("clip-tiny"));
     change(dir.resolve("model.safetensors"), "text_model.encoder.layers.1.mlp.fc2.bias", 0, 0.05);
-    assertThat(run(dir, ReferenceBackend::new).succeeded()).isFalse();
+    assertThat(run(dir).succeeded()).isFalse();
     assertThat(failures()).anyMatch(line -> line.contains("text_embeds"));
   }
 
@@ -135,24 +130,24 @@ class ParityTest {
       tensors.add(HostTensor.of("seed0.unheard_of.1", new float[] {1}, 1));
       SafetensorsWriter.write(dir.resolve("rng.safetensors"), golden.metadata(), tensors);
     }
-    Parity.Report report = run(dir, ReferenceBackend::new);
+    Parity.Report report = run(dir);
     assertThat(report.unchecked()).containsExactly("rng.safetensors seed0.unheard_of.1");
     assertThat(report.passed()).isEqualTo(260);
   }
 
   @Test
   void refusesAFolderOfAnotherKind() throws IOException {
-    assertThatThrownBy(() -> run(dir, ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining("no goldens that this version knows");
+    assertThatThrownBy(() -> run(dir)).isInstanceOf(CheckpointException.class).hasMessageContaining("no goldens that this version knows");
     Files.writeString(dir.resolve("model_index.json"), "{\"_class_name\": \"StableDiffusionPipeline\"}");
-    assertThatThrownBy(() -> run(dir, ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining(dir.toString());
-    assertThatThrownBy(() -> run(dir.resolve("none"), ReferenceBackend::new)).isInstanceOf(CheckpointException.class).hasMessageContaining("not a folder");
+    assertThatThrownBy(() -> run(dir)).isInstanceOf(CheckpointException.class).hasMessageContaining(dir.toString());
+    assertThatThrownBy(() -> run(dir.resolve("none"))).isInstanceOf(CheckpointException.class).hasMessageContaining("not a folder");
   }
 
   @Test
   void aCheckpointWithoutRecordingsIsNoSuccess() throws IOException {
     copy(GOLDENS.resolve("amused-tiny"));
     keepOnly(dir.resolve("goldens/none"));
-    Parity.Report report = run(dir, ReferenceBackend::new);
+    Parity.Report report = run(dir);
     assertThat(report.passed() + report.failed()).isZero();
     assertThat(report.succeeded()).isFalse();
     assertThat(lines).last().asString().startsWith("no check ran");
@@ -162,7 +157,7 @@ class ParityTest {
   void aBrokenPartFailsAndTheOthersAreStillChecked() throws IOException {
     copy(GOLDENS.resolve("amused512-tiny"));
     Files.writeString(dir.resolve("goldens/pipeline_runs.json"), "[{\"tag\": \"single\", \"seed\": 30, \"prompt\": [\"x\"], \"strength\": 0.5}]");
-    Parity.Report report = run(dir, ReferenceBackend::new);
+    Parity.Report report = run(dir);
     assertThat(failures()).singleElement().asString().contains("strength");
     assertThat(report.passed()).isGreaterThan(50);
     assertThat(report.unchecked()).contains("pipeline_pair.safetensors tokens");
@@ -170,9 +165,13 @@ class ParityTest {
 
   // ---- helpers ------------------------------------------------------------------------------------------------------------
 
-  private Parity.Report run(Path folder, Supplier<Backend> backend) {
+  private Parity.Report run(Path folder) {
+    return run(folder, "reference");
+  }
+
+  private Parity.Report run(Path folder, String backend) {
     lines.clear();
-    try (Backend b = backend.get()) {
+    try (Backend b = Backends.open(backend)) {
       return Parity.run(folder, b, lines::add);
     }
   }
