@@ -17,7 +17,7 @@ import tools.jackson.databind.JsonNode;
 final class ClipParity {
   private static final double EMBEDS = 1e-5;
   private static final double STATES = 1e-4;
-  private static final String NO_VISION = "CLIP vision encoder not in this version";
+  static final String NO_VISION = "CLIP vision encoder not in this version";
   private static final List<String> VISION = List.of("image_embeds", "image_features_unnormalised", "image_u8", "logits_per_image", "logits_per_text",
       "pixel_values", "probs_per_image", "vision.");
 
