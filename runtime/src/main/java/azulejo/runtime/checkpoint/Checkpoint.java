@@ -2,6 +2,7 @@ package azulejo.runtime.checkpoint;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.pickle.TorchFile;
@@ -170,9 +171,14 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /** All tensors of this checkpoint, to be placed on {@code backend}. */
+  /** All tensors of this checkpoint, to be placed on {@code backend} at full precision. */
   public Weights on(Backend backend) {
-    return new Weights(this, backend, "");
+    return on(backend, WeightFormat.F32);
+  }
+
+  /** All tensors of this checkpoint, to be placed on {@code backend}, the weights of its linear layers in {@code format}. */
+  public Weights on(Backend backend, WeightFormat format) {
+    return new Weights(this, backend, format, "");
   }
 
   /** The folder or file that was opened. */

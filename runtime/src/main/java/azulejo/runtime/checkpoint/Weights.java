@@ -6,6 +6,7 @@ import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.CheckpointException;
 
 /**
@@ -18,17 +19,19 @@ import azulejo.runtime.CheckpointException;
 public final class Weights {
   private final Checkpoint checkpoint;
   private final Backend backend;
+  private final WeightFormat format;
   private final String prefix;
 
-  Weights(Checkpoint checkpoint, Backend backend, String prefix) {
+  Weights(Checkpoint checkpoint, Backend backend, WeightFormat format, String prefix) {
     this.checkpoint = checkpoint;
     this.backend = backend;
+    this.format = format;
     this.prefix = prefix;
   }
 
   /** The tensors below {@code name + "."}. */
   public Weights at(String name) {
-    return new Weights(checkpoint, backend, prefix + name + ".");
+    return new Weights(checkpoint, backend, format, prefix + name + ".");
   }
 
   public Weights at(int index) {
@@ -50,13 +53,13 @@ public final class Weights {
     return has(name) ? tensor(name, shape) : null;
   }
 
-  /** A linear layer's weight [outputs, inputs]; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing. */
+  /** A linear layer's weight [outputs, inputs], kept in the format asked for; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing. */
   public Matrix matrix(String name, long outputs, long inputs) {
     Shape asMatrix = Shape.of(outputs, inputs);
     Shape asConvolution = Shape.of(outputs, inputs, 1, 1);
     HostTensor found = checkpoint.tensor(prefix + name);
     HostTensor checked = floats(name, found.shape().equals(asConvolution) ? asConvolution : asMatrix);
-    return backend.matrix(new HostTensor(checked.name(), checked.dtype(), asMatrix, checked.data()));
+    return backend.matrix(new HostTensor(checked.name(), checked.dtype(), asMatrix, checked.data()), format);
   }
 
   /** A convolution's weight [outputs, inputs, height, width]. */
