@@ -22,22 +22,43 @@ import java.util.stream.IntStream;
  *
  * <p>Esser et al., "Taming Transformers for High-Resolution Image Synthesis" (CVPR 2021), section 3.1. Follows diffusers'
  * {@code models/vq_model.py} (VQModel), {@code models/autoencoders/vae.py} (Encoder, Decoder, VectorQuantizer) and the blocks of
- * {@code models/unets/unet_2d_blocks.py} that these use.
+ * {@code models/unets/unet_2d_blocks.py} that these use. Other codebases have the same blocks under other {@link Names}.
  *
- * <p>Images are [B, H, W, 3] in the range that the model was trained on (aMUSEd: 0 to 1, VQ-Diffusion: -1 to 1), code grids [B, h, w]
+ * <p>Images are [B, H, W, 3] in the range that the model was trained on (aMUSEd: 0 to 1, VQ-Diffusion and LlamaGen: -1 to 1), code grids [B, h, w]
  * smaller by {@link Config#factor}. The encoder, which generation does not need, is loaded when it is first used.
  */
 public final class VqModel {
   /**
-   * The fields of {@code config.json} that shape the model.
+   * What a checkpoint calls the parts, in the encoder and the decoder alike.
    *
-   * @param blockOutChannels channels of each level, from the full resolution down
+   * @param down the encoder's levels, from the full resolution down
+   * @param up the decoder's levels, from the lowest resolution up
+   * @param resnets a level's residual blocks
+   * @param attentions what follows each of them where the level has attention
+   * @param mid the two residual blocks at the lowest resolution that belong to no level
+   * @param midAttention what lies between those two
+   */
+  public record Names(String down, String up, String resnets, String attentions, String downsampler, String upsampler, List<String> mid,
+      String midAttention, String normOut, String shortcut, String attentionNorm, String query, String key, String value, String attentionOut) {
+    public static final Names DIFFUSERS = new Names("down_blocks", "up_blocks", "resnets", "attentions", "downsamplers.0.conv", "upsamplers.0.conv",
+        List.of("mid_block.resnets.0", "mid_block.resnets.1"), "mid_block.attentions.0", "conv_norm_out", "conv_shortcut", "group_norm", "to_q", "to_k",
+        "to_v", "to_out.0");
+  }
+
+  /**
+   * What shapes the model, after the fields of diffusers' {@code config.json}.
+   *
+   * @param encoderChannels channels of each of the encoder's levels, from the full resolution down
+   * @param decoderChannels the decoder's, in the same order
    * @param downAttention whether the encoder's level has attention, in the same order
    * @param upAttention whether the decoder's level has attention, from the lowest resolution up
    * @param vqEmbedDim width of a code
+   * @param unitCodes whether codes are scaled to unit length where they are looked up, and latents where they are quantised
    */
-  public record Config(int inChannels, int outChannels, List<Integer> blockOutChannels, List<Boolean> downAttention, List<Boolean> upAttention,
-      int layersPerBlock, int latentChannels, int vqEmbedDim, int numVqEmbeddings, int normNumGroups, boolean midBlockAddAttention) {
+  public record Config(Names names, int inChannels, int outChannels, List<Integer> encoderChannels, List<Integer> decoderChannels,
+      List<Boolean> downAttention, List<Boolean> upAttention, int layersPerBlock, int latentChannels, int vqEmbedDim, int numVqEmbeddings,
+      int normNumGroups, boolean midBlockAddAttention, boolean unitCodes) {
+    /** Of a diffusers checkpoint. */
     public static Config of(JsonConfig json) {
       List<Integer> channels = json.integers("block_out_channels");
       int groups = json.integer("norm_num_groups", 32);
@@ -47,10 +68,10 @@ public final class VqModel {
       demand(json, "act_fn", "silu", "silu");
       demand(json, "norm_type", "group", "group");
       int latent = json.integer("latent_channels", 3);
-      return new Config(json.integer("in_channels", 3), json.integer("out_channels", 3), channels,
+      return new Config(Names.DIFFUSERS, json.integer("in_channels", 3), json.integer("out_channels", 3), channels, channels,
           attention(json, "down_block_types", "DownEncoderBlock2D", channels.size()), attention(json, "up_block_types", "UpDecoderBlock2D", channels.size()),
           json.integer("layers_per_block", 1), latent, json.integer("vq_embed_dim", latent), json.integer("num_vq_embeddings", 256), groups,
-          json.flag("mid_block_add_attention", true));
+          json.flag("mid_block_add_attention", true), false);
     }
 
     private static void demand(JsonConfig json, String field, String absent, String known) {
@@ -69,11 +90,12 @@ public final class VqModel {
 
     /** How many pixels a code covers in each direction. */
     public int factor() {
-      return 1 << blockOutChannels.size() - 1;
+      return 1 << decoderChannels.size() - 1;
     }
   }
 
   private final Config config;
+  private final Names names;
   private final Weights weights;
   private final Backend b;
   private final Tensor codebook;
@@ -82,10 +104,28 @@ public final class VqModel {
 
   public VqModel(Config config, Weights weights) {
     this.config = config;
+    this.names = config.names;
     this.weights = weights;
     this.b = weights.backend();
-    this.codebook = weights.tensor("quantize.embedding.weight", config.numVqEmbeddings, config.vqEmbedDim);
+    this.codebook = config.unitCodes ? b.weight(unitCodes()) : weights.tensor("quantize.embedding.weight", config.numVqEmbeddings, config.vqEmbedDim);
     this.decoder = new Decoder();
+  }
+
+  /** {@code F.normalize} of the codebook's rows. */
+  private HostTensor unitCodes() {
+    HostTensor stored = weights.host("quantize.embedding.weight", config.numVqEmbeddings, config.vqEmbedDim);
+    float[] rows = stored.toFloats();
+    for (int from = 0; from < rows.length; from += config.vqEmbedDim) {
+      double squares = 0;
+      for (int i = from; i < from + config.vqEmbedDim; i++) {
+        squares += (double) rows[i] * rows[i];
+      }
+      double length = Math.max(Math.sqrt(squares), 1e-12);
+      for (int i = from; i < from + config.vqEmbedDim; i++) {
+        rows[i] = (float) (rows[i] / length);
+      }
+    }
+    return HostTensor.of(stored.name(), rows, config.numVqEmbeddings, config.vqEmbedDim);
   }
 
   public Config config() {
@@ -99,6 +139,7 @@ public final class VqModel {
     try (Backend.Scope _ = b.scope()) {
       Tensor quantised = b.alloc(DType.F32, codes.dim(0), codes.dim(1), codes.dim(2), config.vqEmbedDim);
       b.gather(codebook, codes, quantised);
+      tap.accept("codebook_entry", quantised);
       decoder.forward(quantised, pixels, tap);
     }
     return pixels;
@@ -114,7 +155,7 @@ public final class VqModel {
     return latents;
   }
 
-  /** The nearest code by Euclidean distance for each latent [..., vqEmbedDim], row by row; the lowest on a tie. */
+  /** The nearest code by Euclidean distance (by angle, with unit codes) for each latent [..., vqEmbedDim], row by row; the lowest on a tie. */
   public int[] quantise(Tensor latents) {
     return encoder().nearest(latents.reshape(latents.rows(), latents.columns()));
   }
@@ -137,17 +178,17 @@ public final class VqModel {
     private final Conv convOut;
 
     Decoder() {
-      List<Integer> channels = config.blockOutChannels.reversed();
+      List<Integer> channels = config.decoderChannels.reversed();
       Weights w = weights.at("decoder");
       postQuantConv = Linear.load(weights, "post_quant_conv", config.latentChannels, config.vqEmbedDim, true);
       convIn = Conv.load(w, "conv_in", channels.getFirst(), config.latentChannels, 3);
-      midBlock = new Mid(w.at("mid_block"), channels.getFirst());
+      midBlock = new Mid(w, channels.getFirst());
       for (int i = 0; i < channels.size(); i++) {
-        String resampler = i == channels.size() - 1 ? null : "upsamplers.0.conv";
-        upBlocks.add(new Level(w.at("up_blocks").at(i), channels.get(Math.max(0, i - 1)), channels.get(i), config.layersPerBlock + 1,
+        String resampler = i == channels.size() - 1 ? null : names.upsampler;
+        upBlocks.add(new Level(w.at(names.up).at(i), channels.get(Math.max(0, i - 1)), channels.get(i), config.layersPerBlock + 1,
             config.upAttention.get(i), resampler));
       }
-      convNormOut = norm(w, "conv_norm_out", channels.getLast());
+      convNormOut = norm(w, names.normOut, channels.getLast());
       convOut = Conv.load(w, "conv_out", config.outChannels, channels.getLast(), 3);
     }
 
@@ -157,7 +198,7 @@ public final class VqModel {
       tap.accept("post_quant_conv", x);
       x = convIn.same(b, x);
       tap.accept("decoder.conv_in", x);
-      midBlock.forward(x);
+      midBlock.forward(x, tap.at("decoder"));
       tap.accept("decoder.mid_block", x);
       for (int i = 0; i < upBlocks.size(); i++) {
         Level level = upBlocks.get(i);
@@ -165,7 +206,7 @@ public final class VqModel {
         if (level.resampler != null) {
           x = upsampled(x, level.resampler);
         }
-        tap.accept("decoder.up_blocks." + i, x);
+        tap.accept("decoder." + names.up + "." + i, x);
       }
       convNormOut.apply(b, x, Activation.SILU, x);
       convOut.same(b, x, null, pixels);
@@ -194,19 +235,20 @@ public final class VqModel {
     private final Linear codes;
 
     Encoder() {
-      List<Integer> channels = config.blockOutChannels;
+      List<Integer> channels = config.encoderChannels;
       Weights w = weights.at("encoder");
       convIn = Conv.load(w, "conv_in", channels.getFirst(), config.inChannels, 3);
       for (int i = 0; i < channels.size(); i++) {
-        String resampler = i == channels.size() - 1 ? null : "downsamplers.0.conv";
-        downBlocks.add(new Level(w.at("down_blocks").at(i), channels.get(Math.max(0, i - 1)), channels.get(i), config.layersPerBlock,
+        String resampler = i == channels.size() - 1 ? null : names.downsampler;
+        downBlocks.add(new Level(w.at(names.down).at(i), channels.get(Math.max(0, i - 1)), channels.get(i), config.layersPerBlock,
             config.downAttention.get(i), resampler));
       }
-      midBlock = new Mid(w.at("mid_block"), channels.getLast());
-      convNormOut = norm(w, "conv_norm_out", channels.getLast());
+      midBlock = new Mid(w, channels.getLast());
+      convNormOut = norm(w, names.normOut, channels.getLast());
       convOut = Conv.load(w, "conv_out", config.latentChannels, channels.getLast(), 3);
       quantConv = Linear.load(weights, "quant_conv", config.vqEmbedDim, config.latentChannels, true);
-      codes = new Linear(weights.matrix("quantize.embedding.weight", config.numVqEmbeddings, config.vqEmbedDim), halfNorms());
+      codes = config.unitCodes ? new Linear(b.matrix(unitCodes()), null)
+          : new Linear(weights.matrix("quantize.embedding.weight", config.numVqEmbeddings, config.vqEmbedDim), halfNorms());
     }
 
     void forward(Tensor pixels, Tensor latents, Tap tap) {
@@ -218,14 +260,16 @@ public final class VqModel {
         if (level.resampler != null) {
           x = downsampled(x, level.resampler);
         }
-        tap.accept("encoder.down_blocks." + i, x);
+        tap.accept("encoder." + names.down + "." + i, x);
       }
-      midBlock.forward(x);
+      midBlock.forward(x, tap.at("encoder"));
       tap.accept("encoder.mid_block", x);
       convNormOut.apply(b, x, Activation.NONE, x);
-      tap.accept("encoder.conv_norm_out", x);
+      tap.accept("encoder." + names.normOut, x);
       b.activate(x, Activation.SILU, x);
-      quantConv.apply(b, convOut.same(b, x), latents);
+      x = convOut.same(b, x);
+      tap.accept("encoder.conv_out", x);
+      quantConv.apply(b, x, latents);
     }
 
     private Tensor downsampled(Tensor x, Conv conv) {
@@ -282,8 +326,8 @@ public final class VqModel {
     private final Conv resampler;
 
     Level(Weights w, int inputs, int channels, int layers, boolean attention, String resampler) {
-      resnets = IntStream.range(0, layers).mapToObj(i -> new Resnet(w.at("resnets").at(i), i == 0 ? inputs : channels, channels)).toList();
-      attentions = IntStream.range(0, attention ? layers : 0).mapToObj(i -> new Attention(w.at("attentions").at(i), channels)).toList();
+      resnets = IntStream.range(0, layers).mapToObj(i -> new Resnet(w.at(names.resnets).at(i), i == 0 ? inputs : channels, channels)).toList();
+      attentions = IntStream.range(0, attention ? layers : 0).mapToObj(i -> new Attention(w.at(names.attentions).at(i), channels)).toList();
       this.resampler = resampler == null ? null : Conv.load(w, resampler, channels, channels, 3);
     }
 
@@ -305,16 +349,17 @@ public final class VqModel {
     private final Resnet second;
 
     Mid(Weights w, int channels) {
-      first = new Resnet(w.at("resnets").at(0), channels, channels);
-      attention = config.midBlockAddAttention ? new Attention(w.at("attentions").at(0), channels) : null;
-      second = new Resnet(w.at("resnets").at(1), channels, channels);
+      first = new Resnet(w.at(names.mid.getFirst()), channels, channels);
+      attention = config.midBlockAddAttention ? new Attention(w.at(names.midAttention), channels) : null;
+      second = new Resnet(w.at(names.mid.getLast()), channels, channels);
     }
 
     /** In place. */
-    void forward(Tensor x) {
+    void forward(Tensor x, Tap tap) {
       first.forward(x);
       if (attention != null) {
         attention.forward(x);
+        tap.accept(names.midAttention, x);
       }
       second.forward(x);
     }
@@ -332,7 +377,7 @@ public final class VqModel {
       conv1 = Conv.load(w, "conv1", outputs, inputs, 3);
       norm2 = norm(w, "norm2", outputs);
       conv2 = Conv.load(w, "conv2", outputs, outputs, 3);
-      convShortcut = inputs == outputs ? null : Linear.load(w, "conv_shortcut", outputs, inputs, true);
+      convShortcut = inputs == outputs ? null : Linear.load(w, names.shortcut, outputs, inputs, true);
     }
 
     /** In place where the number of channels stays, else into a new tensor. */
@@ -362,11 +407,11 @@ public final class VqModel {
     private final Linear toOut;
 
     Attention(Weights w, int channels) {
-      groupNorm = norm(w, "group_norm", channels);
-      toQ = load(w, "to_q", "query", channels);
-      toK = load(w, "to_k", "key", channels);
-      toV = load(w, "to_v", "value", channels);
-      toOut = load(w, "to_out.0", "proj_attn", channels);
+      groupNorm = norm(w, names.attentionNorm, channels);
+      toQ = load(w, names.query, "query", channels);
+      toK = load(w, names.key, "key", channels);
+      toV = load(w, names.value, "value", channels);
+      toOut = load(w, names.attentionOut, "proj_attn", channels);
     }
 
     /** Checkpoints from before diffusers 0.12 have the older name. */
