@@ -153,6 +153,11 @@ public final class T5Tokenizer {
     return maxLength;
   }
 
+  /** One more than the highest id: what a text encoder must embed. */
+  public int size() {
+    return Math.max(unigram.size(), specials.values().stream().mapToInt(id -> id + 1).max().orElse(0));
+  }
+
   public int pad() {
     return pad;
   }

@@ -44,6 +44,11 @@ final class Unigram {
     this.unknownScore = least - UNKNOWN_PENALTY;
   }
 
+  /** How many pieces there are. */
+  int size() {
+    return scores.length;
+  }
+
   /** The pieces of a word; neighbouring unknown characters make one unknown piece. */
   List<Piece> encode(String word) {
     int n = word.length();
