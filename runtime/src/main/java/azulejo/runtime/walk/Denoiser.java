@@ -14,7 +14,7 @@ public interface Denoiser {
    * @param step of the walk, from 0, for a model that must know how far it is
    * @param grid I32 [B, L]
    * @param open I32 [B, P] the cells whose logits are wanted, -1 for none (the logits of such a row are undefined)
-   * @param logits out: F32 [branches, B, P, V]
+   * @param logits out: F32 [G, B, P, V], G = branches, or 1 for the conditional branch alone: a walk that asks for it stops guiding for good
    */
   void logits(int step, Tensor grid, Tensor open, Tensor logits);
 }

@@ -1,6 +1,7 @@
 package azulejo.runtime.walk;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Stream;
@@ -55,6 +56,28 @@ public interface WalkNoise {
         float[] values = new float[batch * cells];
         generator.rand(values);
         return new Noise.Given(backend.tensor(HostTensor.of("uniform", values, batch, cells)));
+      }
+    };
+  }
+
+  /**
+   * What the official sampler takes from {@code generator} in raster order: for each step an Exp(1) variate for every code of the one cell that is drawn,
+   * image by image. The values live in the innermost scope of the backend at the time of this call.
+   */
+  static WalkNoise torchRaster(Backend backend, TorchGenerator generator, int batch, int cells, int codes) {
+    Tensor values = backend.alloc(DType.F32, batch, cells, codes);
+    float[] drawn = new float[Math.multiplyExact(batch, codes)];
+    return new WalkNoise() {
+      @Override
+      public Noise draw(int step) {
+        generator.exponential(drawn);
+        backend.upload(HostTensor.of("exponential", drawn, batch, 1, codes), values.slice(1, step, 1));
+        return new Noise.Given(values);
+      }
+
+      @Override
+      public Noise path(int step) {
+        throw new IllegalStateException("the raster path has no noise");
       }
     };
   }
