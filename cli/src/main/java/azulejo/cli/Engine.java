@@ -2,6 +2,7 @@ package azulejo.cli;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.Backends;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.ImageGenerator;
 import azulejo.models.Models;
 import azulejo.runtime.OptionException;
@@ -21,8 +22,8 @@ interface Engine {
     }
 
     @Override
-    public ImageGenerator open(Path folder, Backend backend) {
-      return Models.open(folder, backend);
+    public ImageGenerator open(Path folder, Backend backend, WeightFormat format) {
+      return Models.open(folder, backend, format);
     }
   };
 
@@ -33,6 +34,9 @@ interface Engine {
    */
   Backend backend(String name, int threads);
 
-  /** @throws azulejo.runtime.CheckpointException when the folder holds no complete model that this build knows */
-  ImageGenerator open(Path folder, Backend backend);
+  /**
+   * @throws azulejo.runtime.CheckpointException when the folder holds no complete model that this build knows
+   * @throws OptionException when the model cannot keep its weights in the format
+   */
+  ImageGenerator open(Path folder, Backend backend, WeightFormat format);
 }

@@ -1,6 +1,7 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
@@ -95,6 +96,10 @@ final class GenerateCommand implements Runnable {
       description = "Random numbers: philox, or torch for the tokens that the official pipeline draws on a CPU (default: ${DEFAULT-VALUE}).")
   private String rng;
 
+  @Option(names = "--weights", paramLabel = "FORMAT", defaultValue = "f32",
+      description = "Keep the weights of an autoregressive model as f32, bf16 or int8: narrower ones are read faster and are less exact (default: ${DEFAULT-VALUE}).")
+  private String weights;
+
   @Mixin
   private BackendOption backendOption;
 
@@ -126,7 +131,7 @@ final class GenerateCommand implements Runnable {
     long start = System.nanoTime();
     status.show("loading " + model + " ...");
     try (Backend backend = backendOption.open(environment.engine());
-        ImageGenerator generator = environment.engine().open(environment.resolve(model), backend)) {
+        ImageGenerator generator = environment.engine().open(environment.resolve(model), backend, weightFormat())) {
       Map<String, Object> settings = generator.resolve(request);
       Map<String, Double> seconds = new LinkedHashMap<>();
       seconds.put("load", secondsSince(start));
@@ -193,6 +198,13 @@ final class GenerateCommand implements Runnable {
       request.size(sides.getFirst(), sides.getLast());
     }
     return request.build();
+  }
+
+  private WeightFormat weightFormat() {
+    return Arrays.stream(WeightFormat.values())
+        .filter(format -> format.name().equalsIgnoreCase(weights))
+        .findFirst()
+        .orElseThrow(() -> new OptionException("--weights must be f32, bf16 or int8, not '" + weights + "'"));
   }
 
   private static <T> void ifGiven(T option, Consumer<T> set) {

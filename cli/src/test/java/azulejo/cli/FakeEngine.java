@@ -1,6 +1,7 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
@@ -28,6 +29,7 @@ final class FakeEngine implements Engine, ImageGenerator {
   GenerationRequest request;
   Path folder;
   String backend;
+  WeightFormat format;
   int threads;
 
   @Override
@@ -38,7 +40,8 @@ final class FakeEngine implements Engine, ImageGenerator {
   }
 
   @Override
-  public ImageGenerator open(Path folder, Backend backend) {
+  public ImageGenerator open(Path folder, Backend backend, WeightFormat format) {
+    this.format = format;
     this.folder = folder;
     return this;
   }

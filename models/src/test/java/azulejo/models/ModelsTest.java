@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.runtime.CheckpointException;
+import azulejo.runtime.OptionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,9 +44,21 @@ class ModelsTest {
   }
 
   @Test
+  void opensLlamaGen() {
+    try (ImageGenerator model = Models.open(DEMO.resolve("autoregressive"), backend, WeightFormat.INT8)) {
+      assertThat(model.description()).matches("LlamaGen of captions, [0-9.]+ M parameters \\(int8\\), 16x16 grid of 1024 codes");
+    }
+  }
+
+  @Test
+  void keepsOtherModelsWeightsAtFullPrecision() {
+    assertThatThrownBy(() -> Models.open(DEMO.resolve("masked"), backend, WeightFormat.BF16)).isInstanceOf(OptionException.class)
+        .hasMessage("only LlamaGen's weights can be kept as bf16: leave the format out");
+  }
+
+  @Test
   void saysWhatAFolderIsInstead() throws IOException {
     assertRefused(DEMO.resolve("diffusion"), DEMO.resolve("diffusion") + " is a model for VQDiffusionPipeline, which is not in this version yet");
-    assertRefused(DEMO.resolve("autoregressive"), DEMO.resolve("autoregressive") + " holds .pt files, as LlamaGen's models do");
     assertRefused(dir, dir + " has no model_index.json");
     assertRefused(dir.resolve("nowhere"), dir.resolve("nowhere") + " does not exist");
     Path file = Files.writeString(dir.resolve("file"), "");
