@@ -39,7 +39,8 @@ class ParityTest {
   /** On every backend that runs here, folders with the numbers of their checks and of tensors without one: fewer checks would mean that some no longer run. */
   private static Stream<Arguments> folders() {
     return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
-        Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 8, 9, backend)));
+        Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 8, 9, backend),
+        Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend)));
   }
 
   @ParameterizedTest
@@ -65,7 +66,23 @@ class ParityTest {
   void theDemoGivesTheOfficialPictures() {
     Parity.Report report = run(Path.of("../demo/goldens"), Backends.DEFAULT);
     assertThat(failures()).isEmpty();
-    assertThat(report.passed()).isEqualTo(11);
+    assertThat(report.passed()).isEqualTo(29);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+      "golden_vq.safetensors, decode.after_mid_attn, 40, 2e-4, decode.after_mid_attn",
+      "golden_vq.safetensors, encode.indices, 3, 1, encode.indices",
+      "golden_sample.safetensors, case7.logits.probs, 1, 2e-4, case7.logits.probs",
+      "golden_c2i.safetensors, full.layer0_attn_out, 300, 1e-4, full.layer0_attn_out",
+      "golden_c2i.safetensors, gen.cfg4_topk.ids, 20, 1, c2i.gen.cfg4_topk.ids",
+      "golden_t2i.safetensors, prefill.logits_all_rows_last8, 5000, 1e-4, prefill.logits_all_rows_last8"})
+  void noticesAChangedValueOfLlamaGen(String file, String tensor, int element, double by, String check) throws IOException {
+    copy(GOLDENS.resolve("llamagen-tiny"));
+    change(dir.resolve(file), tensor, element, by);
+    Parity.Report report = run(dir);
+    assertThat(report.succeeded()).isFalse();
+    assertThat(failures()).singleElement().asString().contains(check + " ");
   }
 
   @Test
@@ -90,6 +107,8 @@ class ParityTest {
       "amused512-tiny, goldens/pipeline_pair.safetensors, tokens, 9, 1, pair.tokens",
       "amused512-tiny, goldens/pipeline_single.safetensors, step.2.exponential, 0, 1e-6, single.step.2.exponential",
       "clip-tiny, goldens/model.safetensors, text_embeds, 4, 3e-5, text_embeds",
+      "t5-tiny, golden.safetensors, a.last_hidden_state, 1500, 5e-5, a.last_hidden_state",
+      "t5-tiny, golden.safetensors, bucket.bidirectional, 400, 1, bucket.bidirectional",
       "torch-rng, rng.safetensors, seed42.randn.17, 16, 1e-7, seed42.randn.17"})
   void noticesAChangedValue(String folder, String file, String tensor, int element, double by, String check) throws IOException {
     copy(GOLDENS.resolve(folder));

@@ -4,9 +4,11 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.amused.Amused;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.amused.UVit2D;
+import azulejo.models.llamagen.LlamaGen;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,16 +36,28 @@ final class DemoParity {
         PipelineParity.checkResult(golden.at("run" + i), "run" + i, runs.get(i), model, backend, checks);
       }
     }
+    if (Files.exists(beside(dir, "autoregressive"))) {
+      goldens.file("autoregressive.safetensors").ifPresent(golden -> autoregressive(beside(dir, "autoregressive"), golden, backend, checks));
+    }
     if (Files.exists(beside(dir, "clip").resolve("config.json"))) {
       ClipParity.check(beside(dir, "clip"), goldens, "clip.safetensors", "captions", backend, checks);
     }
-    goldens.excuse("autoregressive.safetensors", "", "LlamaGen not in this version");
     goldens.excuse("diffusion.safetensors", "", "VQ-Diffusion not in this version");
     goldens.excuse("lpips.safetensors", "", "LPIPS not in this version");
   }
 
   private static Path beside(Path dir, String checkpoint) {
     return dir.toAbsolutePath().normalize().resolveSibling(checkpoint);
+  }
+
+  private static void autoregressive(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
+    try (LlamaGen model = LlamaGen.open(folder, backend, WeightFormat.F32)) {
+      checks.section("autoregressive");
+      JsonNode runs = golden.metadata("runs");
+      for (int i = 0; i < runs.size(); i++) {
+        LlamaGenRunParity.check(golden.at("run" + i), "run" + i, runs.get(i), model, backend, checks);
+      }
+    }
   }
 
   /** One call of the transformer at the model's own picture size, uncropped. */

@@ -19,7 +19,10 @@ import java.util.Set;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
-/** The safetensors files of a golden folder, and which of their tensors have been asked for. */
+/**
+ * The safetensors files of a golden folder, and which of their tensors have been asked for. Where recordings lie beside a checkpoint, they are the files
+ * whose names begin with "golden".
+ */
 final class Goldens implements AutoCloseable {
   private final Map<String, Safetensors> files = new LinkedHashMap<>();
   private final Set<String> used = new LinkedHashSet<>();
@@ -28,7 +31,9 @@ final class Goldens implements AutoCloseable {
 
   Goldens(Path folder) {
     try (Stream<Path> listing = Files.list(folder)) {
-      for (Path path : listing.filter(file -> file.toString().endsWith(".safetensors")).sorted().toList()) {
+      List<Path> all = listing.filter(file -> file.toString().endsWith(".safetensors")).sorted().toList();
+      List<Path> marked = all.stream().filter(file -> file.getFileName().toString().startsWith("golden")).toList();
+      for (Path path : marked.isEmpty() ? all : marked) {
         files.put(path.getFileName().toString(), Safetensors.open(path));
       }
     } catch (IOException e) {

@@ -58,6 +58,10 @@ public final class Parity {
       TokenizerParity.check(dir, checks);
     } else if (goldens.names().contains("rng.safetensors")) {
       TorchRngParity.check(goldens, checks);
+    } else if (goldens.names().contains("golden_vq.safetensors")) {
+      LlamaGenParity.check(dir, backend, goldens, checks);
+    } else if (goldens.names().contains("golden.safetensors") && names(dir.resolve("config.json"), "model_type").contains("t5")) {
+      T5Parity.check(dir, backend, goldens, checks);
     } else if (DemoParity.recognises(dir, goldens)) {
       DemoParity.check(dir, backend, goldens, checks);
     } else if (!Files.isDirectory(dir.resolve("goldens"))) {
@@ -74,7 +78,8 @@ public final class Parity {
 
   private static CheckpointException unknown(Path dir) {
     return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), rng.safetensors (random numbers), "
-        + "model_index.json of an AmusedPipeline or config.json of a CLIPModel, each with a folder goldens");
+        + "golden_vq.safetensors (LlamaGen), golden.safetensors (T5), model_index.json of an AmusedPipeline or config.json of a CLIPModel, the last two with a folder "
+        + "goldens");
   }
 
   /** The class names under a field, a text or a list of them; none where there is no such file. */
