@@ -5,6 +5,9 @@ import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.D;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.I;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.D2F;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.F2D;
@@ -20,6 +23,8 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * A mask-and-replace diffusion's step, a task for some positions. The start distribution is in double, as the official model computes it; the
@@ -28,6 +33,9 @@ import jdk.incubator.vector.VectorMask;
 final class Diffusion {
   /** log(1e-30), which stands for log(0). */
   private static final float LOG_ZERO = -69.07755f;
+
+  /** As many floats as a vector holds doubles. */
+  private static final VectorSpecies<Float> HALF = VectorSpecies.of(float.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
@@ -45,16 +53,17 @@ final class Diffusion {
     long faultAt = Rows.of(fault).address();
     long vectors = 4L * (codes + COUNT);
     to.forEach(workers, (first, end, worker) -> {
-      long p = workers.scratch(worker, 2 * vectors);
+      long p = workers.scratch(worker, 2 * vectors + BYTES);
       long other = p + vectors;
+      long lanes = other + vectors;
       for (int r = first; r < end; r++) {
         load(from.at(r), codes, p);
-        subtract(p, codes, logSumExp(p, codes));
+        subtract(p, codes, logSumExp(p, codes, lanes));
         if (guided) {
           load(from.at(rows + r), codes, other);
-          subtract(other, codes, logSumExp(other, codes));
+          subtract(other, codes, logSumExp(other, codes, lanes));
           guide(p, other, guidance, codes);
-          subtract(p, codes, logSumExp(p, codes));
+          subtract(p, codes, logSumExp(p, codes, lanes));
         }
         if (!finite(p, codes)) {
           Sampling.fault(faultAt, now + 1);
@@ -63,7 +72,7 @@ final class Diffusion {
         if (!Float.isNaN(truncation)) {
           exponentiate(p, other, codes);
           // dropped where what is before reaches the rate, which is more than the number below it
-          Truncation.keepTopP(other, codes, 1, Math.max(0, Math.nextDown(truncation)));
+          Truncation.keepTopP(other, codes, 1, Math.max(0, Math.nextDown(truncation)), lanes);
           hide(p, other, codes);
         }
         clamp(p, to.at(r), codes);
@@ -75,11 +84,11 @@ final class Diffusion {
   private static void load(long x, int n, long out) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(Lanes.load(x + 4L * i), out + 4L * i);
+      Lanes.load(x + 4L * i).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector v = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(Lanes.load(x + 4L * i, n - i), F.indexInRange(i, n));
-      Lanes.store(v, out + 4L * i);
+      v.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
   }
 
@@ -92,30 +101,28 @@ final class Diffusion {
     return max.reduceLanes(MAX);
   }
 
-  /** Of a padded row. */
-  private static double logSumExp(long x, int n) {
+  /** Of a padded row; {@code lanes} is room for a vector. */
+  private static double logSumExp(long x, int n, long lanes) {
     float max = max(x, n);
-    return max + StrictMath.log(sumExp(x, n, max));
+    sumExp(x, n, max, lanes);
+    return max + StrictMath.log(Elementary.sum(lanes));
   }
 
-  private static double sumExp(long x, int n, double max) {
-    DoubleVector even = DoubleVector.zero(D);
-    DoubleVector odd = DoubleVector.zero(D);
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = Lanes.load(x + 4L * i);
-      even = even.add(Elementary.exp(((DoubleVector) v.convert(F2D, 0)).sub(max)));
-      odd = odd.add(Elementary.exp(((DoubleVector) v.convert(F2D, 1)).sub(max)));
+  /** The sum of {@code e^(x - max)}, lane by lane. */
+  private static void sumExp(long x, int n, double max, long lanes) {
+    DoubleVector sum = DoubleVector.zero(D);
+    for (int i = 0; i < n; i += D.length()) {
+      DoubleVector v = (DoubleVector) FloatVector.fromMemorySegment(HALF, MEMORY, x + 4L * i, ORDER).convertShape(F2D, D, 0);
+      sum = sum.add(Elementary.exp(v.sub(max)));
     }
-    return Elementary.sum(even.add(odd));
+    sum.intoMemorySegment(MEMORY, lanes, ORDER);
   }
 
   /** In double, then rounded. */
   private static void subtract(long x, int n, double y) {
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = Lanes.load(x + 4L * i);
-      FloatVector low = (FloatVector) ((DoubleVector) v.convert(F2D, 0)).sub(y).convert(D2F, 0);
-      FloatVector high = (FloatVector) ((DoubleVector) v.convert(F2D, 1)).sub(y).convert(D2F, -1);
-      Lanes.store(low.reinterpretAsInts().or(high.reinterpretAsInts()).reinterpretAsFloats(), x + 4L * i);
+    for (int i = 0; i < n; i += D.length()) {
+      DoubleVector v = (DoubleVector) FloatVector.fromMemorySegment(HALF, MEMORY, x + 4L * i, ORDER).convertShape(F2D, D, 0);
+      ((FloatVector) v.sub(y).convertShape(D2F, HALF, 0)).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 
@@ -125,7 +132,7 @@ final class Diffusion {
     for (int i = 0; i < n; i += COUNT) {
       FloatVector from = Lanes.load(u + 4L * i);
       FloatVector x = Lanes.load(c + 4L * i).sub(from).fma(scale, from);
-      Lanes.store(FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n)), u + 4L * i);
+      FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n)).intoMemorySegment(MEMORY, u + 4L * i, ORDER);
     }
   }
 
@@ -135,16 +142,14 @@ final class Diffusion {
     for (int i = 0; i < n; i += COUNT) {
       finite = finite.blend(Lanes.load(x + 4L * i).fma(zero, finite), F.indexInRange(i, n));
     }
-    return Elementary.sum(finite) == 0;
+    return finite.reduceLanes(ADD) == 0;
   }
 
   /** e^x in double, then rounded. */
   private static void exponentiate(long x, long out, int n) {
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = Lanes.load(x + 4L * i);
-      FloatVector low = (FloatVector) Elementary.exp((DoubleVector) v.convert(F2D, 0)).convert(D2F, 0);
-      FloatVector high = (FloatVector) Elementary.exp((DoubleVector) v.convert(F2D, 1)).convert(D2F, -1);
-      Lanes.store(low.reinterpretAsInts().or(high.reinterpretAsInts()).reinterpretAsFloats(), out + 4L * i);
+    for (int i = 0; i < n; i += D.length()) {
+      DoubleVector v = (DoubleVector) FloatVector.fromMemorySegment(HALF, MEMORY, x + 4L * i, ORDER).convertShape(F2D, D, 0);
+      ((FloatVector) Elementary.exp(v).convertShape(D2F, HALF, 0)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
   }
 
@@ -152,7 +157,7 @@ final class Diffusion {
   private static void hide(long x, long weights, int n) {
     for (int i = 0; i < n; i += COUNT) {
       VectorMask<Float> dropped = Lanes.load(weights + 4L * i).compare(EQ, 0f);
-      Lanes.store(Lanes.load(x + 4L * i).blend(Float.NEGATIVE_INFINITY, dropped), x + 4L * i);
+      Lanes.load(x + 4L * i).blend(Float.NEGATIVE_INFINITY, dropped).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 
@@ -160,11 +165,11 @@ final class Diffusion {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
       FloatVector v = Lanes.load(x + 4L * i);
-      Lanes.store(v.blend(-70f, v.compare(LT, -70f)), out + 4L * i);
+      v.blend(-70f, v.compare(LT, -70f)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector v = Lanes.load(x + 4L * i);
-      Lanes.store(v.blend(-70f, v.compare(LT, -70f)), out + 4L * i, n - i);
+      v.blend(-70f, v.compare(LT, -70f)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 
@@ -190,7 +195,7 @@ final class Diffusion {
         long at = cells.at(b) + 4L * cell;
         load(from.at(r), codes, p);
         if (!transition.last()) {
-          posterior(p, codes, transition, Checks.index("diffuse", Lanes.getInt(at), codes + 1));
+          posterior(p, codes, transition, Checks.index("diffuse", Lanes.getInt(at), codes + 1), u, lanes);
         }
         if (to != null) {
           Pointwise.copy(p, to.at(r), classes);
@@ -206,8 +211,8 @@ final class Diffusion {
     });
   }
 
-  /** Turns a padded row of log p(x_0) into log p(x_(t-1)), one class more, for {@code x} the class at t. */
-  private static void posterior(long p, int codes, Transition transition, int x) {
+  /** Turns a padded row of log p(x_0) into log p(x_(t-1)), one class more, for {@code x} the class at t; {@code other} and {@code lanes} are room. */
+  private static void posterior(long p, int codes, Transition transition, int x, long other, long lanes) {
     boolean masked = x == codes;
     Transition.Logs step = transition.step();
     Transition.Logs cumulative = transition.cumulative();
@@ -218,9 +223,9 @@ final class Diffusion {
     float stepFar = masked ? step.c() : logAddExp(LOG_ZERO + step.a(), step.b());
     float stepNear = masked ? stepFar : logAddExp(step.a(), step.b());
     share(p, codes, x, far, near);
-    float total = (float) logSumExp(p, codes);
-    spread(p, codes, total, before.a(), before.b());
-    reach(p, codes, x, stepFar, stepNear, total);
+    float total = (float) logSumExp(p, codes, lanes);
+    spread(p, other, codes, total, before.a(), before.b());
+    reach(p, other, codes, x, stepFar, stepNear, total);
     Lanes.set(p + 4L * codes, before.c() + (masked ? 0 : LOG_ZERO) + total);
     for (int i = codes + 1; i % COUNT != 0; i++) {
       Lanes.set(p + 4L * i, Float.NEGATIVE_INFINITY);
@@ -230,43 +235,47 @@ final class Diffusion {
   /** {@code p - far}, or {@code - near} at code x. */
   private static void share(long p, int n, int x, float far, float near) {
     FloatVector most = FloatVector.broadcast(F, far);
-    IntVector code = LANE;
     for (int i = 0; i < n; i += COUNT) {
-      VectorMask<Float> same = code.compare(EQ, x).cast(F);
-      Lanes.store(Lanes.load(p + 4L * i).sub(most.blend(near, same)), p + 4L * i);
-      code = code.add(COUNT);
+      VectorMask<Float> same = LANE.compare(EQ, x - i).cast(F);
+      Lanes.load(p + 4L * i).sub(most.blend(near, same)).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
     }
   }
 
-  /** {@code log(e^(p - total + a) + e^b)}. */
-  private static void spread(long p, int n, float total, float a, float b) {
+  /** {@code p = log(e^(p - total + a) + e^b)} but for the logarithm of {@code difference}. */
+  private static void spread(long p, long difference, int n, float total, float a, float b) {
     FloatVector other = FloatVector.broadcast(F, b);
     for (int i = 0; i < n; i += COUNT) {
       FloatVector q = Lanes.load(p + 4L * i).sub(total).add(a);
-      FloatVector difference = q.sub(other);
-      VectorMask<Float> above = difference.compare(GT, 0f);
-      FloatVector e = Elementary.exp(difference.blend(difference.neg(), above));
-      Lanes.store(other.blend(q, above).add(Elementary.log(e.add(1f))), p + 4L * i);
+      FloatVector above = q.sub(other);
+      VectorMask<Float> isAbove = above.compare(GT, 0f);
+      Elementary.exp(above.blend(above.neg(), isAbove)).add(1f).intoMemorySegment(MEMORY, difference + 4L * i, ORDER);
+      other.blend(q, isAbove).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
     }
   }
 
-  /** {@code p + far + total}, or {@code + near} at code x. */
-  private static void reach(long p, int n, int x, float far, float near, float total) {
+  /** {@code p + log(difference) + far + total}, or {@code + near} at code x. */
+  private static void reach(long p, long difference, int n, int x, float far, float near, float total) {
     FloatVector most = FloatVector.broadcast(F, far);
-    IntVector code = LANE;
     for (int i = 0; i < n; i += COUNT) {
-      VectorMask<Float> same = code.compare(EQ, x).cast(F);
-      Lanes.store(Lanes.load(p + 4L * i).add(most.blend(near, same)).add(total), p + 4L * i);
-      code = code.add(COUNT);
+      FloatVector q = Lanes.load(p + 4L * i).add(Elementary.log(Lanes.load(difference + 4L * i)));
+      VectorMask<Float> same = LANE.compare(EQ, x - i).cast(F);
+      q.add(most.blend(near, same)).add(total).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
     }
   }
 
-  /** {@code p += -log(-log(u + 1e-30) + 1e-30)}. */
+  /** {@code p += -log(-log(u + 1e-30) + 1e-30)}; changes u too. */
   private static void addGumbel(long p, long u, int n) {
+    minusLog(u, n);
+    minusLog(u, n);
     for (int i = 0; i < n; i += COUNT) {
-      FloatVector exponential = Elementary.log(Lanes.load(u + 4L * i).add(1e-30f)).neg();
-      FloatVector gumbel = Elementary.log(exponential.add(1e-30f)).neg();
-      Lanes.store(gumbel.add(Lanes.load(p + 4L * i)), p + 4L * i);
+      Lanes.load(u + 4L * i).add(Lanes.load(p + 4L * i)).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
+    }
+  }
+
+  /** {@code -log(x + 1e-30)}. */
+  private static void minusLog(long x, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      Elementary.log(Lanes.load(x + 4L * i).add(1e-30f)).neg().intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 

@@ -18,7 +18,6 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorShuffle;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Elementary functions of a vector. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code
@@ -41,18 +40,15 @@ final class Elementary {
   private static final long ROUND_DOUBLE_BITS = Double.doubleToRawLongBits(ROUND_DOUBLE);
 
   // Swaps of lane halves, quarters, ... for a sum over lanes in a fixed order.
-  private static final VectorShuffle<Float> SWAP_8 = swap(F, 8);
-  private static final VectorShuffle<Float> SWAP_4 = swap(F, 4);
-  private static final VectorShuffle<Float> SWAP_2 = swap(F, 2);
-  private static final VectorShuffle<Float> SWAP_1 = swap(F, 1);
-  private static final VectorShuffle<Double> DOUBLE_SWAP_4 = swap(D, 4);
-  private static final VectorShuffle<Double> DOUBLE_SWAP_2 = swap(D, 2);
-  private static final VectorShuffle<Double> DOUBLE_SWAP_1 = swap(D, 1);
+  private static final VectorShuffle<Float> SWAP_8 = swap(8);
+  private static final VectorShuffle<Float> SWAP_4 = swap(4);
+  private static final VectorShuffle<Float> SWAP_2 = swap(2);
+  private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
   private Elementary() {}
 
-  private static <E> VectorShuffle<E> swap(VectorSpecies<E> species, int distance) {
-    return VectorShuffle.fromOp(species, i -> (i ^ distance) & (species.length() - 1));
+  private static VectorShuffle<Float> swap(int distance) {
+    return VectorShuffle.fromOp(F, i -> (i ^ distance) & (F.length() - 1));
   }
 
   /** {@code e^x}, within 1.1 ulp (2 ulp of the smallest normal number where the result is below it); NaN stays NaN. */
@@ -76,7 +72,7 @@ final class Elementary {
     return p.mul(power).mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
   }
 
-  /** {@code e^x} in double, within 2 ulp, for x from -700 to 700, beyond which x is taken as the nearer bound; NaN stays NaN. */
+  /** {@code e^x} in double, with relative error below 3e-13, for x from -700 to 700, beyond which x is taken as the nearer bound; NaN stays NaN. */
   static DoubleVector exp(DoubleVector x) {
     x = x.blend(700, x.compare(GT, 700));
     x = x.blend(-700, x.compare(LT, -700));
@@ -85,11 +81,8 @@ final class Elementary {
     // ln 2 in two parts, the upper one of 42 bits
     DoubleVector r = n.fma(DoubleVector.broadcast(D, -0x1.62e42fefa38p-1), x);
     r = n.fma(DoubleVector.broadcast(D, -0x1.ef35793c7673p-45), r);
-    // Taylor's series: |r| <= ln 2 / 2, and the first term left out is r^14 / 14!
-    DoubleVector p = DoubleVector.broadcast(D, 1.0 / 6227020800L);
-    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 479001600));
-    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 39916800));
-    p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 3628800));
+    // Taylor's series: |r| <= ln 2 / 2, and the first term left out is r^11 / 11!. (A few terms more and C2 would find this method too big to inline.)
+    DoubleVector p = DoubleVector.broadcast(D, 1.0 / 3628800);
     p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 362880));
     p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 40320));
     p = p.fma(r, DoubleVector.broadcast(D, 1.0 / 5040));
@@ -177,15 +170,13 @@ final class Elementary {
     return v.add(v.rearrange(SWAP_1)).lane(0);
   }
 
-  /** As for floats: pairs at distance 4, then 2, 1. */
-  static double sum(DoubleVector v) {
-    if (D.length() > 4) {
-      v = v.add(v.rearrange(DOUBLE_SWAP_4));
+  /** The sum of a vector of doubles in memory, in order. */
+  static double sum(long doubles) {
+    double sum = 0;
+    for (int lane = 0; lane < D.length(); lane++) {
+      sum += Lanes.getDouble(doubles + 8L * lane);
     }
-    if (D.length() > 2) {
-      v = v.add(v.rearrange(DOUBLE_SWAP_2));
-    }
-    return v.add(v.rearrange(DOUBLE_SWAP_1)).lane(0);
+    return sum;
   }
 
   /** {@code out = activation(x)} for n floats at x; {@code out} may be x. */
@@ -222,10 +213,10 @@ final class Elementary {
   private static void geluTanh(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(geluTanh(Lanes.load(x + 4L * i)), out + 4L * i);
+      geluTanh(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
-      Lanes.store(geluTanh(Lanes.load(x + 4L * i, n - i)), out + 4L * i, n - i);
+      geluTanh(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 

@@ -2,6 +2,8 @@ package azulejo.kernels.vector;
 
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
 
 import azulejo.kernels.Tensor;
 import azulejo.kernels.cpu.CpuBuffer;
@@ -46,14 +48,14 @@ final class Rotary {
       FloatVector a = Lanes.load(angles + 4L * i);
       FloatVector sin = a.rearrange(ODD);
       FloatVector turned = v.rearrange(SWAP).mul(sin.blend(sin.neg(), EVEN_LANES));
-      Lanes.store(v.fma(a.rearrange(EVEN), turned), out + 4L * i);
+      v.fma(a.rearrange(EVEN), turned).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector v = Lanes.load(x + 4L * i, n - i);
       FloatVector a = Lanes.load(angles + 4L * i, n - i);
       FloatVector sin = a.rearrange(ODD);
       FloatVector turned = v.rearrange(SWAP).mul(sin.blend(sin.neg(), EVEN_LANES));
-      Lanes.store(v.fma(a.rearrange(EVEN), turned), out + 4L * i, n - i);
+      v.fma(a.rearrange(EVEN), turned).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
     }
   }
 }

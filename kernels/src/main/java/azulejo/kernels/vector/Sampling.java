@@ -78,8 +78,8 @@ final class Sampling {
         weigh(x, max, codes, lanes);
         float sum = Elementary.sum(Lanes.load(lanes));
         if (draw.topP() < 1) {
-          Truncation.keepTopP(x, codes, Truncation.sum(x, codes), draw.topP());
-          sum = (float) Truncation.sum(x, codes);
+          Truncation.keepTopP(x, codes, Truncation.sum(x, codes, lanes), draw.topP(), lanes);
+          sum = (float) Truncation.sum(x, codes, lanes);
         }
         if (!draw.greedy()) {
           long variates = switch (noise) {

@@ -3,6 +3,8 @@ package azulejo.kernels.vector;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.D;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.VectorOperators.F2D;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LT;
@@ -36,23 +38,23 @@ final class Truncation {
 
   /**
    * Codes sorted by descending weight, equal ones by ascending code: one becomes 0 if the share of {@code total} that those before it have, rounded
-   * to f32, is more than {@code limit}, which is 0 or more. Weights are not negative and the padding is 0.
+   * to f32, is more than {@code limit}, which is 0 or more. Weights are not negative and the padding is 0; {@code lanes} is room for a vector.
    */
-  static void keepTopP(long weights, int n, double total, float limit) {
-    if (!exceeds(sum(weights, n), total, limit)) {
+  static void keepTopP(long weights, int n, double total, float limit, long lanes) {
+    if (!exceeds(sum(weights, n, lanes), total, limit)) {
       return;
     }
     // the largest weight that together with all above it exceeds the limit
     int least = 0;
     for (int bit = 30; bit >= 0; bit--) {
       int next = least | 1 << bit;
-      if (exceeds(sumFrom(weights, n, Float.intBitsToFloat(next)), total, limit)) {
+      if (exceeds(sumFrom(weights, n, Float.intBitsToFloat(next), lanes), total, limit)) {
         least = next;
       }
     }
     float last = Float.intBitsToFloat(least);
     replaceBelow(weights, n, last, 0);
-    keepFirst(weights, n, last, sumFrom(weights, n, Float.intBitsToFloat(least + 1)), total, limit);
+    keepFirst(weights, n, last, sumFrom(weights, n, Float.intBitsToFloat(least + 1), lanes), total, limit);
   }
 
   private static boolean exceeds(double sum, double total, float limit) {
@@ -79,12 +81,18 @@ final class Truncation {
     return count;
   }
 
-  static double sum(long x, int n) {
-    return sumFrom(x, n, 0);
+  /** The sum of values that are not negative. */
+  static double sum(long x, int n, long lanes) {
+    return sumFrom(x, n, 0, lanes);
   }
 
-  /** The sum of the values that are not below {@code from}. */
-  private static double sumFrom(long x, int n, float from) {
+  private static double sumFrom(long x, int n, float from, long lanes) {
+    sumLanes(x, n, from, lanes);
+    return Elementary.sum(lanes);
+  }
+
+  /** Sums the values that are not below {@code from}, lane by lane. */
+  private static void sumLanes(long x, int n, float from, long lanes) {
     DoubleVector even = DoubleVector.zero(D);
     DoubleVector odd = DoubleVector.zero(D);
     for (int i = 0; i < n; i += COUNT) {
@@ -93,13 +101,13 @@ final class Truncation {
       even = even.add((DoubleVector) v.convert(F2D, 0));
       odd = odd.add((DoubleVector) v.convert(F2D, 1));
     }
-    return Elementary.sum(even.add(odd));
+    even.add(odd).intoMemorySegment(MEMORY, lanes, ORDER);
   }
 
   private static void replaceBelow(long x, int n, float from, float value) {
     for (int i = 0; i < n; i += COUNT) {
       FloatVector v = Lanes.load(x + 4L * i);
-      Lanes.store(v.blend(value, v.compare(LT, from)), x + 4L * i);
+      v.blend(value, v.compare(LT, from)).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 }

@@ -49,7 +49,7 @@ final class VectorPhilox {
     words(seed, position, step, (int) (image << 1) | stream.ordinal(), codes, out);
     for (int i = 0; i < codes; i += COUNT) {
       FloatVector u = (FloatVector) Lanes.loadInts(out + 4L * i).lanewise(LSHR, 8).convert(I2F, 0);
-      Lanes.store(u.mul(0x1p-24f), out + 4L * i);
+      u.mul(0x1p-24f).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
   }
 
