@@ -10,6 +10,7 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
 
 import azulejo.kernels.AttentionMask;
+import azulejo.kernels.Backend;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.cpu.CpuBuffer;
 import jdk.incubator.vector.FloatVector;
@@ -46,7 +47,7 @@ final class Attention {
 
   private Attention() {}
 
-  static void attention(Workers workers, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
+  static void attention(Workers workers, Backend memory, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
     int batch = q.size(0);
     int tokens = q.size(1);
     int size = q.size(2) / heads;
@@ -64,6 +65,10 @@ final class Attention {
     View to = View.of(out);
     Bias biases = Bias.of(bias);
     boolean causal = mask == AttentionMask.CAUSAL;
+    if (tokens == 1) {
+      OneQuery.attention(workers, memory, queries, from, values, batch, causal ? 1 : keys, heads, size, scale, biases, to);
+      return;
+    }
     workers.run(batch * heads * groups, (task, worker) -> {
       int first = task % groups * group;
       int head = task / groups % heads;
@@ -75,7 +80,7 @@ final class Attention {
   }
 
   /** A [B, T, C] tensor's address and strides in bytes. */
-  private record View(long address, long batch, long row) {
+  record View(long address, long batch, long row) {
     static View of(Tensor x) {
       return new View(CpuBuffer.data(x).address(), 4 * x.stride(0), 4 * x.stride(1));
     }
@@ -86,7 +91,7 @@ final class Attention {
   }
 
   /** A [B, heads, T, S] tensor's address and strides in bytes, 0 for a dimension that repeats. With no bias the address is 0 and stays it. */
-  private record Bias(long address, long batch, long head, long row) {
+  record Bias(long address, long batch, long head, long row) {
     static Bias of(Tensor x) {
       return x == null
           ? new Bias(0, 0, 0, 0)

@@ -105,7 +105,7 @@ final class Diffusion {
   private static double logSumExp(long x, int n, long lanes) {
     float max = max(x, n);
     sumExp(x, n, max, lanes);
-    return max + StrictMath.log(Elementary.sum(lanes));
+    return max + StrictMath.log(Elementary.sumDoubles(lanes));
   }
 
   /** The sum of {@code e^(x - max)}, lane by lane. */

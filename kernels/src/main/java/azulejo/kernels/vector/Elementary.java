@@ -170,11 +170,20 @@ final class Elementary {
     return v.add(v.rearrange(SWAP_1)).lane(0);
   }
 
-  /** The sum of a vector of doubles in memory, in order. */
-  static double sum(long doubles) {
+  /** The sum of the lanes of a vector of floats in memory, in order. */
+  static float sumFloats(long lanes) {
+    float sum = 0;
+    for (int lane = 0; lane < COUNT; lane++) {
+      sum += Lanes.get(lanes + 4L * lane);
+    }
+    return sum;
+  }
+
+  /** The sum of the lanes of a vector of doubles in memory, in order. */
+  static double sumDoubles(long lanes) {
     double sum = 0;
     for (int lane = 0; lane < D.length(); lane++) {
-      sum += Lanes.getDouble(doubles + 8L * lane);
+      sum += Lanes.getDouble(lanes + 8L * lane);
     }
     return sum;
   }

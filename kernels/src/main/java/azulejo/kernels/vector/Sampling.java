@@ -76,7 +76,7 @@ final class Sampling {
         }
         int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
         weigh(x, max, codes, lanes);
-        float sum = Elementary.sum(Lanes.load(lanes));
+        float sum = Elementary.sumFloats(lanes);
         if (draw.topP() < 1) {
           Truncation.keepTopP(x, codes, Truncation.sum(x, codes, lanes), draw.topP(), lanes);
           sum = (float) Truncation.sum(x, codes, lanes);

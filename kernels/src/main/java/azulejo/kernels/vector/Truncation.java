@@ -88,7 +88,7 @@ final class Truncation {
 
   private static double sumFrom(long x, int n, float from, long lanes) {
     sumLanes(x, n, from, lanes);
-    return Elementary.sum(lanes);
+    return Elementary.sumDoubles(lanes);
   }
 
   /** Sums the values that are not below {@code from}, lane by lane. */

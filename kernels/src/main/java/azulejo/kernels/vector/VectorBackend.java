@@ -99,7 +99,7 @@ public final class VectorBackend extends CpuBackend {
   @Override
   public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
     Checks.attention(q, k, v, heads, bias, out);
-    Attention.attention(workers, q, k, v, heads, scale, mask, bias, out);
+    Attention.attention(workers, this, q, k, v, heads, scale, mask, bias, out);
   }
 
   @Override

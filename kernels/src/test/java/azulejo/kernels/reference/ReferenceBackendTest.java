@@ -13,6 +13,8 @@ import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Stream;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.kernels.WeightFormat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -39,7 +41,7 @@ class ReferenceBackendTest {
     assertThat(values(out)).containsExactly(11, 22, 13, 24);
   }
 
-  /** Expected: Python's {@code x / (1 + exp(-x))}, {@code x / 2 * erfc(-x / sqrt(2))} and {@code x / (1 + exp(-1.702 * x))}. */
+  /** Expected: Python's {@code x / (1 + exp(-x))}, {@code x / 2 * erfc(-x / sqrt(2))}, {@code x / (1 + exp(-1.702 * x))} and {@code x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x ** 3)))}. */
   @Test
   void activationsAreTheExactForms() {
     Tensor x = tensor(new float[] {-6, -1, 0, 0.5f, 3}, 5);
@@ -50,6 +52,8 @@ class ReferenceBackendTest {
     assertClose(out, -5.919525870226207e-09, -0.15865525393145707, 0, 0.34573123063700656, 2.99595030590511);
     backend.activate(x, Activation.QUICK_GELU, out);
     assertClose(out, -0.00022035354978739246, -0.1542042340671787, 0, 0.35038843660638014, 2.981928690292214);
+    backend.activate(x, Activation.GELU_TANH, out);
+    assertClose(out, -8.43964670076231e-11, -0.15880800939172326, 0, 0.34571400982514394, 2.9963626079182273);
   }
 
   @Test
@@ -89,6 +93,49 @@ class ReferenceBackendTest {
     assertClose(out, 23, 23, 23);
     backend.attention(q, k, v, 1, 0.5f, AttentionMask.CAUSAL, out);
     assertClose(out, 6, 10, 23);
+  }
+
+  /** Scores of 0 and log 2, to which the biases add log 3 or nothing and hide a key. */
+  @Test
+  void attentionAddsABiasForEachHeadAndQuery() {
+    float hidden = Float.NEGATIVE_INFINITY;
+    Tensor q = tensor(new float[] {1, 1, 1, 1}, 1, 2, 2);
+    Tensor k = tensor(new float[] {0, 0, (float) Math.log(2), (float) Math.log(2)}, 1, 2, 2);
+    Tensor v = tensor(new float[] {5, 5, 10, 10}, 1, 2, 2);
+    Tensor bias = tensor(new float[] {(float) Math.log(3), 0, hidden, 0, 0, 0, 0, hidden}, 1, 2, 2, 2);
+    Tensor out = floats(1, 2, 2);
+    backend.attention(q, k, v, 2, 1, AttentionMask.NONE, bias, out);
+    assertClose(out, 7, 25 / 3.0, 10, 5);
+    backend.attention(q, k, v, 2, 1, AttentionMask.NONE, bias.slice(1, 0, 1), out);
+    assertClose(out, 7, 7, 10, 10);
+  }
+
+  /** Quarter and half turns; the second token's pair is multiplied by zero, as LlamaGen's condition tokens are. */
+  @Test
+  void rotaryTurnsInterleavedPairsOfEachHead() {
+    Tensor x = tensor(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 1, 2, 4);
+    Tensor table = tensor(new float[] {0, 1, 0, 0}, 2, 1, 2);
+    Tensor out = floats(1, 2, 4);
+    backend.rotary(x, table, 2, out);
+    assertThat(values(out)).containsExactly(-2, 1, -4, 3, 0, 0, 0, 0);
+    backend.rotary(x, tensor(new float[] {0, 1, -1, 0, 1, 0, 0, -1}, 2, 2, 2), 1, out);
+    assertThat(values(out)).containsExactly(-2, 1, -3, -4, 5, 6, 8, -7);
+  }
+
+  /** 1 + 2^-8 lies between two bf16 numbers and goes to the even one, the next f32 to the other; a row's bytes are in units of its largest / 127. */
+  @Test
+  void narrowWeightsAreRoundedToNearest() {
+    Tensor x = tensor(new float[] {1, 0, 0, 1}, 2, 2);
+    Tensor out = floats(2, 2);
+    HostTensor weight = HostTensor.of("w", new float[] {1.00390625f, 1.0039064f, -3, 1.01171875f}, 2, 2);
+    backend.linear(x, backend.matrix(weight, WeightFormat.BF16), null, Activation.NONE, null, out);
+    assertThat(values(out)).containsExactly(1, -3, 1.0078125f, 1.015625f);
+    weight = HostTensor.of("w", new float[] {127, 2.5f, -0.5f, 0.25f}, 2, 2);
+    backend.linear(x, backend.matrix(weight, WeightFormat.INT8), null, Activation.NONE, null, out);
+    assertClose(out, 127, -0.5, 2, 64 * 0.5 / 127);
+    weight = HostTensor.of("w", new float[] {0, 0, Float.NaN, 1}, 2, 2);
+    backend.linear(x, backend.matrix(weight, WeightFormat.INT8), null, Activation.NONE, null, out);
+    assertThat(values(out)).containsExactly(0, Float.NaN, 0, Float.NaN);
   }
 
   @Test
@@ -197,6 +244,43 @@ class ReferenceBackendTest {
     assertThat(backend.download(tokens).toInts()).containsExactly(1);
   }
 
+  /** p = (1, 2, 2, 5) / 10; equal noise makes the likeliest code win, noise of 1/100 any code that is left. */
+  @Test
+  void drawKeepsTheLikeliestCodes() {
+    float two = (float) Math.log(2);
+    float[] logits = {0, two, two, (float) Math.log(5)};
+    assertDraw(new Draw(1, 1, 0, 1, false), logits, 0, 0, 0.1);
+    assertDraw(new Draw(1, 1, 1, 1, false), logits, 0, 3, 1);
+    // the second and third are equal, so two are three
+    assertDraw(new Draw(1, 1, 2, 1, false), logits, 2, 2, 2 / 9.0);
+    assertDraw(new Draw(1, 1, 2, 1, false), logits, 0, 3, 5 / 9.0);
+    // 5/10 is before the second, 7/10 before the third
+    assertDraw(new Draw(1, 1, 0, 0.45f, false), logits, 1, 3, 1);
+    assertDraw(new Draw(1, 1, 0, 0.6f, false), logits, 1, 1, 2 / 7.0);
+    assertDraw(new Draw(1, 1, 0, 0.6f, false), logits, 2, 3, 5 / 7.0);
+    assertDraw(new Draw(1, 1, 0, 0, false), logits, 0, 3, 1);
+    // of the three that top-k left, shares of 5/9 and 7/9
+    assertDraw(new Draw(1, 1, 2, 0.6f, false), logits, 2, 3, 5 / 7.0);
+    // p^2, p^(1/2)
+    assertDraw(new Draw(1, 0.5f, 0, 1, false), logits, 0, 0, 1 / 34.0);
+    assertDraw(new Draw(1, 2, 3, 1, false), new float[] {0, 2 * two, 4 * two, -9}, 0, 0, 1 / 7.0);
+    // greedy: no noise, but the same distribution
+    assertDraw(new Draw(1, 1, 0, 1, true), logits, 0, 3, 0.5);
+    assertDraw(new Draw(1, 1, 0, 1, true), new float[] {0, two, two, 0}, 2, 1, 1 / 3.0);
+  }
+
+  /** {@code favoured} has noise of 1/100, the others 1. */
+  private void assertDraw(Draw draw, float[] logits, int favoured, int token, double p) {
+    float[] noise = {1, 1, 1, 1};
+    noise[favoured] = 0.01f;
+    Tensor tokens = ints(1, 1);
+    Tensor probability = floats(1, 1);
+    backend.draw(tensor(logits, 1, 1, 1, 4), draw, tensor(new int[] {0}, 1, 1), new Noise.Given(tensor(noise, 1, 1, 4)), tensor(new int[] {0}, 1),
+        tokens, probability, tensor(new int[] {0}, 1));
+    assertThat(backend.download(tokens).toInts()).as(draw.toString()).containsExactly(token);
+    assertThat((double) values(probability)[0]).as(draw.toString()).isCloseTo(p, within(2e-7 * p));
+  }
+
   @Test
   void theFirstFaultStays() {
     Tensor fault = tensor(new int[] {0}, 1);
@@ -249,6 +333,77 @@ class ReferenceBackendTest {
         new Noise.Given(tensor(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, 1, 4)), tensor(new int[] {0}, 1), confidence);
     assertThat(backend.download(grid).toInts()).containsExactly(1, 2, 9, 9);
     assertClose(confidence, -0.6931471805599453, 88.72283905206835, -1.3862943611198906, -2.0794415416798357);
+  }
+
+  /** p = (1, 2, 5) / 8 without guidance; with guidance 2 of (1, 1, 2) / 4 by (1, 2, 5) / 8 in the ratio 1/4 : 1 : 25/8, 8/35 of which is 2/35. */
+  @Test
+  void startDistributionGuidesInLogSpaceThenTruncates() {
+    float[] pair = {3, 3, 3 + (float) Math.log(2), 0, (float) Math.log(2), (float) Math.log(5)};
+    assertStart(pair, 2, Float.NaN, Math.log(2 / 35.0), Math.log(8 / 35.0), Math.log(25 / 35.0));
+    float[] single = {0, (float) Math.log(2), (float) Math.log(5)};
+    assertStart(single, 2, Float.NaN, Math.log(1 / 8.0), Math.log(2 / 8.0), Math.log(5 / 8.0));
+    // before the second is 5/8, before the third 7/8
+    assertStart(single, 2, 0.7f, -70, Math.log(2 / 8.0), Math.log(5 / 8.0));
+    assertStart(single, 2, 0.62f, -70, -70, Math.log(5 / 8.0));
+    assertStart(single, 2, 0, -70, -70, Math.log(5 / 8.0));
+    // after two equal ones of 1/2 the sum is 1, which is not below the rate
+    assertStart(new float[] {0, -90, 0}, 2, 1, Math.log(0.5), -70, Math.log(0.5));
+    assertStart(new float[] {0, -60, 0}, 2, 1, Math.log(0.5), -70, Math.log(0.5));
+    assertStart(new float[] {0, -60, 0}, 2, Float.NaN, Math.log(0.5), Math.log(0.5) - 60, Math.log(0.5));
+    assertStart(new float[] {0, 0, 0}, 2, 0.5f, Math.log(1 / 3.0), Math.log(1 / 3.0), -70);
+  }
+
+  private void assertStart(float[] logits, float guidance, float truncation, double... expected) {
+    Tensor out = floats(1, 1, 3);
+    Tensor fault = tensor(new int[] {0}, 1);
+    backend.startDistribution(tensor(logits, logits.length / 3, 1, 1, 3), guidance, truncation, tensor(new int[] {0}, 1), out, fault);
+    assertThat(backend.download(fault).toInts()).containsExactly(0);
+    float[] values = values(out);
+    for (int v = 0; v < 3; v++) {
+      assertThat((double) values[v]).isCloseTo(expected[v], within(3e-7 * Math.max(1, Math.abs(expected[v]))));
+    }
+  }
+
+  /**
+   * Two codes, with a, b, c of a step and of all steps: q(x_(t-1) | x_t) by Bayes' rule from x_0 = code 0 with 1/4, code 1 with 3/4. At a masked cell a
+   * code comes from either x_0 and is masked now, with its x_0's share: c_step / c_all * (a_before p_v + b_before); the mask stays with
+   * c_before / c_all.
+   */
+  @Test
+  void diffuseDrawsFromThePosterior() {
+    Transition.Logs step = logs(0.6, 0.1, 0.2);
+    Transition.Logs all = logs(0.18, 0.11, 0.6);
+    Transition.Logs before = logs(0.3, 0.1, 0.5);
+    Tensor logStart = tensor(new float[] {(float) Math.log(0.25), (float) Math.log(0.75), (float) Math.log(0.25), (float) Math.log(0.75)}, 1, 2, 2);
+    Tensor posterior = floats(1, 2, 3);
+    Tensor grid = tensor(new int[] {2, 0}, 1, 2);
+    float[] u = {0.5f, 0.5f, 0.5f, 0.5f, 0.9f, 0.5f};
+    backend.diffuse(logStart, new Transition(step, all, before, false), grid, new Noise.Given(tensor(u, 1, 2, 3)), tensor(new int[] {0}, 1), posterior);
+    // at code 0: shares 1/4 / 0.29 and 3/4 / 0.11 of x_0, spread by the steps before, then the last step's a + b or b
+    double near = 0.25 / 0.29;
+    double far = 0.75 / 0.11;
+    double[] p = {0.2 / 0.6 * 0.175, 0.2 / 0.6 * 0.325, 0.5 / 0.6, 0.7 * (0.3 * near + 0.1 * (near + far)), 0.1 * (0.3 * far + 0.1 * (near + far)), 0};
+    float[] values = values(posterior);
+    for (int i = 0; i < 6; i++) {
+      assertThat(Math.exp(values[i])).as("class %d", i).isCloseTo(p[i], within(1e-6));
+    }
+    // equal noise leaves the likeliest, the mask; u = 0.9 for 0.5 adds 2.25 - 0.37 to code 1, more than it lacks, log(0.72 / 0.28) = 0.94
+    assertThat(backend.download(grid).toInts()).containsExactly(2, 1);
+  }
+
+  @Test
+  void theLastStepOfADiffusionDrawsFromTheStart() {
+    Tensor logStart = tensor(new float[] {-1, -2, -2, -1}, 1, 2, 2);
+    Tensor posterior = floats(1, 2, 2);
+    Tensor grid = tensor(new int[] {2, 2}, 1, 2);
+    backend.diffuse(logStart, new Transition(null, null, null, true), grid, new Noise.Given(tensor(new float[] {0.5f, 0.5f, 0.9f, 0.5f}, 1, 2, 2)),
+        tensor(new int[] {0}, 1), posterior);
+    assertThat(values(posterior)).containsExactly(-1, -2, -2, -1);
+    assertThat(backend.download(grid).toInts()).containsExactly(0, 0);
+  }
+
+  private static Transition.Logs logs(double a, double b, double c) {
+    return new Transition.Logs((float) Math.log(a), (float) Math.log(b), (float) Math.log(c));
   }
 
   private Tensor floats(long... dims) {
