@@ -36,7 +36,7 @@ class ParityTest {
   @TempDir
   Path dir;
 
-  /** On every backend that runs here, folders with the numbers of their checks and of tensors without one: fewer checks would mean that some no longer run. */
+  /** On every backend that runs here, folders with the numbers of their checks and of tensors without one: that no check is lost. */
   private static Stream<Arguments> folders() {
     return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 8, 9, backend),
@@ -90,7 +90,8 @@ class ParityTest {
     Parity.Report report = run(GOLDENS.resolve("clip-tiny"));
     assertThat(report.unchecked()).contains("model.safetensors vision.pooler_output (CLIP vision encoder not in this version)")
         .allMatch(line -> line.endsWith("(CLIP vision encoder not in this version)"));
-    assertThat(lines).anyMatch(line -> line.contains("vision.pooler_output")).last().asString().contains(report.unchecked().size() + " tensors not checked");
+    assertThat(lines).anyMatch(line -> line.contains("vision.pooler_output"));
+    assertThat(lines).last().asString().contains(report.unchecked().size() + " tensors not checked");
   }
 
   // ---- sabotage -----------------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ class ParityTest {
     assertThatThrownBy(() -> run(dir)).isInstanceOf(CheckpointException.class).hasMessageContaining(dir.toString());
     assertThatThrownBy(() -> run(dir.resolve("none"))).isInstanceOf(CheckpointException.class).hasMessageContaining("not a folder");
     // A checkpoint's own weights are no recordings.
-    assertThatThrownBy(() -> run(Path.of("../demo/clip"))).isInstanceOf(CheckpointException.class).hasMessageContaining("no goldens that this version knows");
+    assertThatThrownBy(() -> run(Path.of("../demo/clip"))).isInstanceOf(CheckpointException.class).hasMessageContaining("no goldens that this");
   }
 
   @Test

@@ -68,7 +68,9 @@ final class DemoParity {
     int factor = model.vqvae().config().factor();
     Amused.MicroConditioning usual = Amused.MicroConditioning.DEFAULT;
     float[][] micro = new float[rows][];
-    Arrays.fill(micro, new float[] {ids.shape().size(2) * factor, ids.shape().size(1) * factor, usual.cropTop(), usual.cropLeft(), usual.aestheticScore()});
+    int width = ids.shape().size(2) * factor;
+    int height = ids.shape().size(1) * factor;
+    Arrays.fill(micro, new float[] {width, height, usual.cropTop(), usual.cropLeft(), usual.aestheticScore()});
     try (Backend.Scope _ = backend.scope()) {
       ClipTextEncoder.Output text = model.textEncoder().encode(TextEncoderParity.rows(golden.tensor("input_ids")), Tap.NONE);
       checks.closeIf(golden, "step.", "penultimate", _ -> backend.download(text.penultimate()), TEXT);

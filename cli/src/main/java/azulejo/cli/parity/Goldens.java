@@ -63,7 +63,8 @@ final class Goldens implements AutoCloseable {
     files.forEach((file, tensors) -> tensors.tensors().keySet().forEach(tensor -> {
       String name = file + " " + tensor;
       if (!used.contains(name)) {
-        String reason = excuses.entrySet().stream().filter(e -> name.startsWith(e.getKey())).map(e -> " (" + e.getValue() + ")").findFirst().orElse("");
+        String reason = excuses.entrySet().stream().filter(e -> name.startsWith(e.getKey())).map(e -> " (" + e.getValue() + ")").findFirst()
+            .orElse("");
         unused.add(name + reason);
       }
     }));
@@ -106,7 +107,8 @@ final class Goldens implements AutoCloseable {
 
     /** The tensors' names below the prefix, in order. */
     List<String> names() {
-      return file.tensors().keySet().stream().filter(tensor -> tensor.startsWith(prefix)).map(tensor -> tensor.substring(prefix.length())).sorted().toList();
+      return file.tensors().keySet().stream().filter(tensor -> tensor.startsWith(prefix)).map(tensor -> tensor.substring(prefix.length()))
+          .sorted().toList();
     }
 
     boolean has(String tensor) {

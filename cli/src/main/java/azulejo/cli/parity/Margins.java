@@ -4,8 +4,8 @@ import azulejo.kernels.HostTensor;
 
 /**
  * How far the random choices of a step were from falling otherwise: the goldens record it to show that rounding cannot have decided them.
- * The draw's margin is the least logarithm of the ratio between the best and the second best p / q of an open cell; the path's is the least gap between the
- * confidence of the last masked cell and that of the first kept one.
+ * The draw's margin is the least logarithm of the ratio between the best and the second best p / q of an open cell; the path's is the least
+ * gap between the confidence of the last masked cell and that of the first kept one.
  */
 final class Margins {
   /** What stands for "no such choice was made". */

@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Compares this implementation with recorded inputs and outputs of the official ones: a golden folder is a checkpoint with its recordings, or recordings
- * alone. What a folder holds says what is checked; dimensions, seeds and prompts come from its files.
+ * Compares this implementation with recorded inputs and outputs of the official ones: a golden folder is a checkpoint with its recordings,
+ * or recordings alone. What a folder holds says what is checked; dimensions, seeds and prompts come from its files.
  */
 public final class Parity {
   private Parity() {}
@@ -77,9 +77,9 @@ public final class Parity {
   }
 
   private static CheckpointException unknown(Path dir) {
-    return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), rng.safetensors (random numbers), "
-        + "golden_vq.safetensors (LlamaGen), golden.safetensors (T5), model_index.json of an AmusedPipeline or config.json of a CLIPModel, the last two with a folder "
-        + "goldens");
+    return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), "
+        + "rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), golden.safetensors (T5), model_index.json of an AmusedPipeline "
+        + "or config.json of a CLIPModel, the last two with a folder goldens");
   }
 
   /** The class names under a field, a text or a list of them; none where there is no such file. */

@@ -34,8 +34,8 @@ final class PipelineParity {
   /** The logarithm of a probability moves by twice as much as the logits at most, and so does the difference of two scores. */
   private static final double CONFIDENCE = 2 * GUIDED_LOGITS;
   private static final double PIXELS = 1e-4;
-  private static final Set<String> ARGUMENTS = Set.of("tag", "seed", "num_inference_steps", "prompt", "negative_prompt", "guidance_scale", "height", "width",
-      "micro_conditioning_aesthetic_score", "micro_conditioning_crop_coord", "num_images_per_prompt", "temperature");
+  private static final Set<String> ARGUMENTS = Set.of("tag", "seed", "num_inference_steps", "prompt", "negative_prompt", "guidance_scale",
+      "height", "width", "micro_conditioning_aesthetic_score", "micro_conditioning_crop_coord", "num_images_per_prompt", "temperature");
   /** What a recording says of itself. */
   private static final Set<String> REMARKS = Set.of("min_margin", "min_gap");
 
@@ -56,8 +56,8 @@ final class PipelineParity {
       return new Run(
           new GenerationRequest(texts(arguments.path("prompt")), List.of(), texts(arguments.path("negative_prompt")),
               arguments.path("num_images_per_prompt").asInt(1), integer(arguments, "num_inference_steps"),
-              arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(), OptionalInt.empty(),
-              temperatures, OptionalInt.empty(), OptionalDouble.empty(), arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
+              arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(),
+              OptionalInt.empty(), temperatures, OptionalInt.empty(), OptionalDouble.empty(), arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
               integer(arguments, "width"), integer(arguments, "height")),
           new MicroConditioning((float) crop.path(0).asDouble(usual.cropTop()), (float) crop.path(1).asDouble(usual.cropLeft()),
               (float) arguments.path("micro_conditioning_aesthetic_score").asDouble(usual.aestheticScore())));
@@ -166,7 +166,9 @@ final class PipelineParity {
   private void steps() {
     int count = (int) IntStream.iterate(0, i -> seen.has("step." + i + ".prev_sample"), i -> i + 1).count();
     List<?> temperature = (List<?>) model.resolve(run.request).get("temperature");
-    MaskSchedule schedule = new MaskSchedule(model.curve(), count, ((Number) temperature.get(0)).floatValue(), ((Number) temperature.get(1)).floatValue());
+    float from = ((Number) temperature.get(0)).floatValue();
+    float to = ((Number) temperature.get(1)).floatValue();
+    MaskSchedule schedule = new MaskSchedule(model.curve(), count, from, to);
     TorchGenerator generator = new TorchGenerator(run.request.seed());
     for (int i = 0; i < count; i++) {
       Goldens.Golden step = golden.at("step." + i);

@@ -173,8 +173,9 @@ final class SchedulerParity {
     String[] part = name.split("\\.");
     Matcher temperatures = TEMPERATURES.matcher(name);
     if (temperatures.matches()) {
-      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.COSINE, Integer.parseInt(temperatures.group(3)), Float.parseFloat(temperatures.group(1)),
-          temperatures.group(2) == null ? MaskSchedule.SINGLE_TEMPERATURE_END : Float.parseFloat(temperatures.group(2)));
+      float from = Float.parseFloat(temperatures.group(1));
+      float to = temperatures.group(2) == null ? MaskSchedule.SINGLE_TEMPERATURE_END : Float.parseFloat(temperatures.group(2));
+      MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.COSINE, Integer.parseInt(temperatures.group(3)), from, to);
       checks.close(name, golden.tensor(name), temperatures(schedule), TEMPERATURE);
     } else if (name.matches("schedule\\.(cosine|linear)\\.\\d{1,6}\\.(mask_ratio|raw_mask_len\\.\\d{1,6})")) {
       MaskSchedule schedule = new MaskSchedule(MaskSchedule.Curve.valueOf(part[1].toUpperCase(Locale.ROOT)), Integer.parseInt(part[2]), 2, 0);

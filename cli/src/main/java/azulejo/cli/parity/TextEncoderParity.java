@@ -27,7 +27,8 @@ final class TextEncoderParity {
       checks.closeIf(golden, "text_embeds", () -> backend.download(output.embeds()), TOLERANCE);
     }
     if (golden.has("pool_position")) {
-      checks.equal("pool_position", golden.tensor("pool_position"), IntStream.range(0, ids.length).map(i -> encoder.config().poolPosition(ids[i])).toArray());
+      int[] positions = IntStream.range(0, ids.length).map(i -> encoder.config().poolPosition(ids[i])).toArray();
+      checks.equal("pool_position", golden.tensor("pool_position"), positions);
     }
   }
 

@@ -13,8 +13,8 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The CLIP tokenizer over the texts of {@code cases.json}. Claimed are the two variants that run without the package ftfy; of the others, the texts that
- * ftfy leaves as they are.
+ * The CLIP tokenizer over the texts of {@code cases.json}. Claimed are the two variants that run without the package ftfy; of the others,
+ * the texts that ftfy leaves as they are.
  */
 final class TokenizerParity {
   private TokenizerParity() {}
@@ -62,7 +62,8 @@ final class TokenizerParity {
       }
     }
     if (!cases.isEmpty()) {
-      checks.report(name, wrong.isEmpty(), wrong.size() + " of " + cases.size() + " texts differ, tolerance 0" + (wrong.isEmpty() ? "" : ": " + wrong.getFirst()));
+      checks.report(name, wrong.isEmpty(),
+          wrong.size() + " of " + cases.size() + " texts differ, tolerance 0" + (wrong.isEmpty() ? "" : ": " + wrong.getFirst()));
     }
   }
 

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * PyTorch's CPU generator, bit for bit. A tensor is named {@code seed<s>.<what>.<arguments>} and holds what a fresh generator of that seed gives, or, with
- * {@code _then_} in its arguments, several calls in a row.
+ * PyTorch's CPU generator, bit for bit. A tensor is named {@code seed<s>.<what>.<arguments>} and holds what a fresh generator of that seed
+ * gives, or, with {@code _then_} in its arguments, several calls in a row.
  */
 final class TorchRngParity {
   private TorchRngParity() {}

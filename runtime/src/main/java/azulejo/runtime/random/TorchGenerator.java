@@ -72,7 +72,10 @@ public final class TorchGenerator {
     }
   }
 
-  /** {@code torch.randn}: the scalar path below 16 elements (two words a pair), the vector path from 16 on (one word an element, 16 more when 16 does not divide the length). */
+  /**
+   * {@code torch.randn}: the scalar path below 16 elements (four words a pair), the vector path from 16 on (one word an element, 16 more when 16 does
+   * not divide the length).
+   */
   public void randn(float[] out) {
     int n = out.length;
     if (n < BoxMuller.BLOCK) {
@@ -190,7 +193,10 @@ public final class TorchGenerator {
     return out;
   }
 
-  /** {@code torch.multinomial(probabilities, samples, replacement=True)}: inverts the float32 cumulative sum; two words a sample. Arguments as in {@link #multinomial}. */
+  /**
+   * {@code torch.multinomial(probabilities, samples, replacement=True)}: inverts the float32 cumulative sum; two words a sample. Arguments as in
+   * {@link #multinomial}.
+   */
   public int[] multinomialWithReplacement(float[] probabilities, int rows, int samples) {
     int width = probabilities.length / rows;
     int[] out = new int[rows * samples];

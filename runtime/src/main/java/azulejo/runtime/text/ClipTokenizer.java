@@ -21,9 +21,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
  * CLIP's byte-pair tokenizer from a folder in the Hugging Face layout: {@code vocab.json}, {@code merges.txt} and, both optional,
  * {@code tokenizer_config.json} and {@code special_tokens_map.json}.
  *
- * <p>Sources: transformers {@code CLIPTokenizer} (the slow one) and openai/CLIP {@code simple_tokenizer.py}. They split and merge alike and differ in how
- * they clean a text first, which {@link Cleaning} chooses. Both are meant as they run without the package ftfy, whose repair of garbled text is not
- * reproduced.
+ * <p>Sources: transformers {@code CLIPTokenizer} (the slow one) and openai/CLIP {@code simple_tokenizer.py}. They split and merge alike and
+ * differ in how they clean a text first, which {@link Cleaning} chooses. Both are meant as they run without the package ftfy, whose repair
+ * of garbled text is not reproduced.
  */
 public final class ClipTokenizer {
   /** What happens to a text before it is split into words. */
@@ -240,8 +240,8 @@ public final class ClipTokenizer {
   }
 
   /**
-   * Splits into special tokens, English contractions, runs of letters, single digits and runs of other characters. The official expression ignores case,
-   * so a long s counts as an s and the iota below (U+0345), which is a letter in upper case only, belongs to no word.
+   * Splits into special tokens, English contractions, runs of letters, single digits and runs of other characters. The official expression
+   * ignores case, so a long s counts as an s and the iota below (U+0345), which is a letter in upper case only, belongs to no word.
    */
   private static Stream<String> words(String text) {
     List<String> words = new ArrayList<>();

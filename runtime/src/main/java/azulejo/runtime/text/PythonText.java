@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The character rules of Python 3.11's {@code str}, which the official tokenizers are written in. They follow Unicode 14: what later versions added is
- * unassigned here, whichever version the Java runtime knows.
+ * The character rules of Python 3.11's {@code str}, which the official tokenizers are written in. They follow Unicode 14: what later
+ * versions added is unassigned here, whichever version the Java runtime knows.
  */
 public final class PythonText {
   /** First and last of each range that Unicode 15.0, 15.1 and 16.0 assigned. */
@@ -42,7 +42,8 @@ public final class PythonText {
   /** Category L*. */
   static boolean isLetter(int c) {
     return switch (category(c)) {
-      case Character.UPPERCASE_LETTER, Character.LOWERCASE_LETTER, Character.TITLECASE_LETTER, Character.MODIFIER_LETTER, Character.OTHER_LETTER -> true;
+      case Character.UPPERCASE_LETTER, Character.LOWERCASE_LETTER, Character.TITLECASE_LETTER, Character.MODIFIER_LETTER,
+          Character.OTHER_LETTER -> true;
       default -> false;
     };
   }

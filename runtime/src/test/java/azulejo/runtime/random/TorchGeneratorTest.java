@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Expected numbers without another source are PyTorch 1.13.1's for seed 42; the whole set of vectors is in the golden folder torch-rng of the module tests. */
+/** Expected numbers without another source are PyTorch 1.13.1's for seed 42; the whole set is in the golden folder torch-rng of the module tests. */
 class TorchGeneratorTest {
 
   /** The value that the C++ standard requires of std::mt19937, [rand.predef]. */
