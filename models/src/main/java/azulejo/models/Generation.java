@@ -167,7 +167,7 @@ public abstract class Generation {
           : "PyTorch's generator deals its numbers to all " + together + " images at once, which at " + what + " needs " + gibibytes(together * bytes)
               + " GiB: ask for at most " + MAX_BYTES / bytes + " images, or take the philox generator");
     }
-    return (int) Math.clamp(Math.max(together, batchBytes / bytes), 1, images);
+    return Math.clamp(Math.max(together, batchBytes / bytes), 1, images);
   }
 
   private static long gibibytes(long bytes) {
