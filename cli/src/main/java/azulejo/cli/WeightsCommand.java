@@ -34,12 +34,13 @@ final class WeightsCommand implements Runnable {
       footer = {
         "  azulejo weights synth amused-256 /tmp/amused-256",
         "  azulejo weights synth amused-512 /tmp/amused-512 --dtype f16",
+        "  azulejo weights synth llamagen-XL /tmp/llamagen-XL",
         "  azulejo generate --model /tmp/amused-256 --prompt \"noise\" --steps 12 --out noise.png"
       })
   static final class SynthCommand implements Runnable {
     private final Environment environment;
 
-    @Parameters(index = "0", paramLabel = "KIND", description = "amused-256 or amused-512.")
+    @Parameters(index = "0", paramLabel = "KIND", description = "amused-256, amused-512, llamagen-B (of classes) or llamagen-XL (of captions).")
     private String kind;
 
     @Parameters(index = "1", paramLabel = "DIR", description = "A new or an empty folder.")

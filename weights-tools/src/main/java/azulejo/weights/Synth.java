@@ -27,9 +27,11 @@ import java.util.stream.Stream;
  * The same kind and type give the same bytes everywhere.
  */
 public final class Synth {
-  /** What the configuration files of all kinds have in common lies here among the resources, what is a kind's own in a folder of its name. */
+  /** What the configuration files of aMUSEd's kinds have in common lies here among the resources, what is a kind's own in a folder of its name. */
   private static final String COMMON = "amused";
-  private static final List<String> KINDS = List.of("amused-256", "amused-512");
+  private static final String LLAMAGEN_B = "llamagen-B";
+  private static final String LLAMAGEN_XL = "llamagen-XL";
+  private static final List<String> KINDS = List.of("amused-256", "amused-512", LLAMAGEN_B, LLAMAGEN_XL);
   private static final List<String> CONFIGS = List.of("scheduler/scheduler_config.json", "text_encoder/config.json", "tokenizer/special_tokens_map.json",
       "tokenizer/tokenizer_config.json", "transformer/config.json", "vqvae/config.json");
   private static final String INDEX = "model_index.json";
@@ -49,7 +51,7 @@ public final class Synth {
     Progress NONE = (_, _, _) -> {};
 
     /**
-     * @param component "transformer", "text_encoder" or "vqvae"
+     * @param component "transformer", "text_encoder", "vqvae", ...
      * @param bytes of weights written so far
      * @param total bytes of weights
      */
@@ -65,10 +67,13 @@ public final class Synth {
   }
 
   /**
-   * Writes a checkpoint into {@code dir}, which must be empty or not there yet; its {@code model_index.json} comes last, so that a folder
-   * that has one is complete. After a failure the folder is as it was.
+   * Writes a checkpoint into {@code dir}, which must be empty or not there yet; its {@code model_index.json}, or the one file that every model of its family
+   * has, comes last, so that a folder that has it is complete. After a failure the folder is as it was.
    *
-   * @param dtype F32 for the usual files, F16 for those of the fp16 variant
+   * <p>LlamaGen's are {@code llamagen-B}, of classes, and {@code llamagen-XL}, of captions, each for pictures of 256 x 256 with its VQ-16; the text encoder of
+   * the latter has the width of Flan-T5 XL, which it stands for, but one layer instead of 24, as it would be 4.8 GB.
+   *
+   * @param dtype F32 for the usual files, F16 for those of the fp16 variant, or of LlamaGen's under the usual names
    * @throws OptionException when there is no such kind, or the type is neither
    * @throws OutputException when the folder is not empty, cannot be written, or its disk has too little room
    */
@@ -76,52 +81,101 @@ public final class Synth {
     if (!KINDS.contains(kind)) {
       throw new OptionException("there is no checkpoint kind \"" + kind + "\": choose one of " + String.join(", ", KINDS));
     }
-    return write(dir, dtype, progress, file -> resource(kind, file));
+    return switch (kind) {
+      case LLAMAGEN_B -> write(dir, dtype, synth -> synth.ofClasses(progress));
+      case LLAMAGEN_XL -> write(dir, dtype, synth -> synth.ofCaptions(progress));
+      default -> write(dir, dtype, progress, file -> resource(kind, file));
+    };
   }
 
-  /** {@link #write(String, Path, DType, Progress)} with the configuration files of another model of the same make. */
+  /** {@link #write(String, Path, DType, Progress)} with the configuration files of another model of aMUSEd's make. */
   static Summary write(Path dir, DType dtype, Progress progress, Function<String, byte[]> configs) {
+    return write(dir, dtype, synth -> synth.amused(progress, configs));
+  }
+
+  private static Summary write(Path dir, DType dtype, Function<Synth, Summary> work) {
     if (dtype != DType.F32 && dtype != DType.F16) {
       throw new OptionException("weights can be synthesised as f32 or f16, not as " + dtype.name().toLowerCase(Locale.ROOT));
     }
     boolean existed = Files.isDirectory(dir);
     checkEmpty(dir);
     try {
-      return new Synth(dir, dtype).write(progress, configs);
+      return work.apply(new Synth(dir, dtype));
     } catch (RuntimeException e) {
       removeContents(dir, existed);
       throw e;
     }
   }
 
-  private Summary write(Progress progress, Function<String, byte[]> configs) {
+  private Summary amused(Progress progress, Function<String, byte[]> configs) {
     for (String config : CONFIGS) {
       put(config, configs.apply(config));
     }
     JsonConfig text = config("text_encoder");
     List<Component> components = List.of(
-        new Component("transformer", "diffusion_pytorch_model", UVit2DParameters.of(config("transformer"))),
-        new Component("text_encoder", "model", ClipTextParameters.of(text)),
-        new Component("vqvae", "diffusion_pytorch_model", VqModelParameters.of(config("vqvae"))));
-    long total = components.stream().mapToLong(Component::elements).sum() * dtype.bytes();
-    checkRoom(dir, total, freeBytes(dir));
-
+        inFolder("transformer", "diffusion_pytorch_model", UVit2DParameters.of(config("transformer"))),
+        inFolder("text_encoder", "model", ClipTextParameters.of(text)),
+        inFolder("vqvae", "diffusion_pytorch_model", VqModelParameters.of(config("vqvae"))));
+    requireRoom(components);
     ClipVocabulary vocabulary = ClipVocabulary.ofSize(text.integer("vocab_size"));
     put("tokenizer/merges.txt", vocabulary.mergesTxt());
     put("tokenizer/vocab.json", vocabulary.vocabJson());
+    Summary summary = writeWeights(components, progress);
+    put(INDEX, configs.apply(INDEX));
+    return summary;
+  }
+
+  /** GPT-B of ImageNet's classes. */
+  private Summary ofClasses(Progress progress) {
+    List<Component> components = List.of(
+        new Component("vq", "vq_ds16_c2i.safetensors", LlamaGenParameters.vq()),
+        new Component("gpt", "c2i_B_256.safetensors", LlamaGenParameters.ofClasses(12, 768, 1000)));
+    requireRoom(components);
+    return writeWeights(components, progress);
+  }
+
+  /** GPT-XL of captions of up to 120 tokens. */
+  private Summary ofCaptions(Progress progress) {
+    for (String file : List.of("t5/config.json", "t5/tokenizer.json")) {
+      put(file, resource(LLAMAGEN_XL, file));
+    }
+    JsonConfig text = config("t5");
+    List<Component> components = List.of(
+        new Component("vq", "vq_ds16_t2i.safetensors", LlamaGenParameters.vq()),
+        new Component("text_encoder", "t5/model.safetensors", T5Parameters.of(text)),
+        new Component("gpt", "t2i_XL_stage1_256.safetensors", LlamaGenParameters.ofCaptions(36, 1280, 120, text.integer("d_model"))));
+    requireRoom(components);
+    return writeWeights(components, progress);
+  }
+
+  /** A part of the model and its file of weights. */
+  private record Component(String name, String file, List<Parameter> parameters) {
+    long elements() {
+      return Parameters.count(parameters);
+    }
+  }
+
+  /** In the layout of diffusers. */
+  private Component inFolder(String folder, String stem, List<Parameter> parameters) {
+    return new Component(folder, folder + "/" + stem + (dtype == DType.F16 ? ".fp16" : "") + ".safetensors", parameters);
+  }
+
+  private long bytes(List<Component> components) {
+    return components.stream().mapToLong(Component::elements).sum() * dtype.bytes();
+  }
+
+  private void requireRoom(List<Component> components) {
+    AtomicFile.createFolder(dir);
+    checkRoom(dir, bytes(components), freeBytes(dir));
+  }
+
+  private Summary writeWeights(List<Component> components, Progress progress) {
+    long total = bytes(components);
     long written = 0;
     for (Component component : components) {
       written = writeWeights(component, written, total, progress);
     }
-    put(INDEX, configs.apply(INDEX));
     return new Summary(total / dtype.bytes(), total);
-  }
-
-  /** A folder of the checkpoint and the stem of its file of weights. */
-  private record Component(String folder, String stem, List<Parameter> parameters) {
-    long elements() {
-      return Parameters.count(parameters);
-    }
   }
 
   private long writeWeights(Component component, long before, long total, Progress progress) {
@@ -131,16 +185,15 @@ public final class Synth {
     long[] written = {before};
     try (Arena arena = Arena.ofShared()) {
       MemorySegment room = arena.allocate(largest, 64);
-      Path file = dir.resolve(component.folder).resolve(component.stem + (dtype == DType.F16 ? ".fp16" : "") + ".safetensors");
-      SafetensorsWriter.write(file, METADATA, entries, entry -> {
-        progress.wrote(component.folder, written[0], total);
+      SafetensorsWriter.write(dir.resolve(component.file), METADATA, entries, entry -> {
+        progress.wrote(component.name, written[0], total);
         written[0] += entry.bytes();
         MemorySegment data = room.asSlice(0, entry.bytes());
         RandomFill.fill(byName.get(entry.name()), dtype, data);
         return data;
       });
     }
-    progress.wrote(component.folder, written[0], total);
+    progress.wrote(component.name, written[0], total);
     return written[0];
   }
 

@@ -55,6 +55,30 @@ class SynthTest {
     assertThat(Synth.kinds()).contains(kind);
   }
 
+  /** The expected names are those of checkpoints that the official classes saved, with # for every number. */
+  @Test
+  void llamaGensTensorsHaveTheOfficialNames() throws Exception {
+    List<String> found = new ArrayList<>();
+    addNames("c2i", LlamaGenParameters.ofClasses(2, 768, 10), found);
+    addNames("t2i", LlamaGenParameters.ofCaptions(2, 768, 120, 32), found);
+    addNames("vq", LlamaGenParameters.vq(), found);
+    addNames("t5", T5Parameters.of(config("llamagen-XL", "t5")), found);
+    assertThat(found).containsExactlyInAnyOrderElementsOf(Files.readAllLines(resource("llamagen.tsv")).stream().skip(1).toList());
+  }
+
+  private static void addNames(String part, List<Parameter> parameters, List<String> to) {
+    parameters.stream().map(p -> part + "\t" + p.name().replaceAll("\\b[0-9]+\\b", "#")).distinct().forEach(to::add);
+  }
+
+  /** 111M and 775M by the official table of sizes, 71.9M as measured of the official tokenizer. */
+  @Test
+  void llamaGensModelsHaveTheirPublishedSize() {
+    assertThat(Parameters.count(LlamaGenParameters.ofClasses(12, 768, 1000)) / 1e6).isCloseTo(111, within(1.0));
+    assertThat(Parameters.count(LlamaGenParameters.ofCaptions(36, 1280, 120, 2048)) / 1e6).isCloseTo(775, within(5.0));
+    assertThat(Parameters.count(LlamaGenParameters.vq()) / 1e6).isCloseTo(71.9, within(0.1));
+    assertThat(Synth.kinds()).contains("llamagen-B", "llamagen-XL");
+  }
+
   @Test
   void theMaskIsTheLastRowOfTheEmbedding() throws Exception {
     assertThat(JsonConfig.read(resource("amused/scheduler/scheduler_config.json")).integer("mask_token_id"))
@@ -138,7 +162,7 @@ class SynthTest {
   @Test
   void refusesWhatItCannotMake() {
     assertThatThrownBy(() -> Synth.write("amused-1024", dir, DType.F32, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
-        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512");
+        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-XL");
     assertThatThrownBy(() -> Synth.write("amused-256", dir, DType.BF16, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
         .hasMessage("weights can be synthesised as f32 or f16, not as bf16");
     assertThatThrownBy(() -> Synth.checkRoom(dir, 3_500_000_000L, 1_200_000_000)).isInstanceOf(OutputException.class)
