@@ -7,6 +7,7 @@ import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Tensor;
+import azulejo.models.layers.Attention;
 import azulejo.models.layers.Linear;
 import azulejo.models.layers.RmsNorm;
 import azulejo.runtime.Tap;
@@ -131,9 +132,9 @@ final class UVitBlock {
       int channels = c.blockOutChannels();
       kvMapper = channels == c.hiddenSize() ? null : Linear.load(w, "kv_mapper", channels, c.hiddenSize(), c.useBias());
       norm1 = new RmsNorm(w.tensor("norm1.weight", channels), ATTENTION_NORM_EPS);
-      attn1 = Attention.load(w.at("attn1"), channels, c.blockNumHeads(), c.useBias());
+      attn1 = Attention.load(w.at("attn1"), channels, channels, c.blockNumHeads(), c.useBias(), c.useBias());
       norm2 = new RmsNorm(w.tensor("norm2.weight", channels), ATTENTION_NORM_EPS);
-      attn2 = Attention.load(w.at("attn2"), channels, c.blockNumHeads(), c.useBias());
+      attn2 = Attention.load(w.at("attn2"), channels, channels, c.blockNumHeads(), c.useBias(), c.useBias());
     }
 
     Given condition(Tensor modulation, Tensor text) {
