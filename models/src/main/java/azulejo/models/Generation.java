@@ -14,11 +14,10 @@ import azulejo.runtime.walk.Walk;
 import azulejo.runtime.walk.WalkNoise;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 
 /**
  * One request on its way through the stages that all models share: the conditions are encoded, batches of images are walked, token grids become pictures.
@@ -87,6 +86,14 @@ public abstract class Generation {
   /** Encodes what the images are conditioned on; it lives in the scope that is open. */
   protected abstract void encode();
 
+  /**
+   * The images, which come prompt by prompt, in the official pipeline's order, in which PyTorch's stream is dealt out; as most have it, all prompts, then all
+   * prompts again for their next image.
+   */
+  protected List<Slot> walkOrder(List<Slot> slots) {
+    return slots.stream().sorted(Comparator.comparingInt(Slot::index)).toList();
+  }
+
   /** A walk over the grids of these images. */
   protected abstract Walk walk(List<Slot> batch);
 
@@ -103,7 +110,8 @@ public abstract class Generation {
   public final List<GeneratedImage> run() {
     int size = batchSize();
     addSlots();
-    int batches = Math.ceilDiv(slots.size(), size);
+    List<Slot> ordered = walkOrder(List.copyOf(slots));
+    int batches = Math.ceilDiv(ordered.size(), size);
     try (Backend.Scope _ = b.scope()) {
       timed(Stage.TEXT_ENCODER, () -> {
         encode();
@@ -111,32 +119,26 @@ public abstract class Generation {
       });
       timed(Stage.WALK, () -> {
         for (int i = 0; i < batches; i++) {
-          walk(slots.subList(i * size, Math.min((i + 1) * size, slots.size())), i, batches);
+          walk(ordered.subList(i * size, Math.min((i + 1) * size, ordered.size())), i, batches);
         }
         return null;
       });
-      return timed(Stage.DECODER, () -> inRequestOrder().map(slot -> {
+      return timed(Stage.DECODER, () -> slots.stream().map(slot -> {
         requireGoingOn();
         return new GeneratedImage(plan.prompts.get(slot.prompt), slot.index, plan.gridHeight, plan.gridWidth, slot.tokens, picture(slot));
       }).toList());
     }
   }
 
-  /** In the official order, in which PyTorch's stream is dealt out: all prompts, then all prompts again for their next image. */
+  /** Prompt by prompt. */
   private void addSlots() {
-    for (int index = 0; index < plan.imagesPerPrompt; index++) {
-      for (int prompt = 0; prompt < plan.prompts.size(); prompt++) {
+    for (int prompt = 0; prompt < plan.prompts.size(); prompt++) {
+      for (int index = 0; index < plan.imagesPerPrompt; index++) {
         int[] tokens = new int[plan.cells()];
         Arrays.fill(tokens, open);
         slots.add(new Slot(prompt, index, tokens));
       }
     }
-  }
-
-  /** Prompt by prompt. */
-  private Stream<Slot> inRequestOrder() {
-    int each = plan.imagesPerPrompt;
-    return IntStream.range(0, slots.size()).mapToObj(i -> slots.get(i % each * plan.prompts.size() + i / each));
   }
 
   private <T> T timed(Stage stage, Supplier<T> work) {
@@ -207,7 +209,7 @@ public abstract class Generation {
   /** All images of the request as they stand while {@code batch} is being walked. */
   private List<Image> frames(List<Slot> batch, Tensor grid) {
     read(grid, batch);
-    return inRequestOrder().map(this::picture).toList();
+    return slots.stream().map(this::picture).toList();
   }
 
   private static HostTensor requireNumbers(HostTensor pixels) {

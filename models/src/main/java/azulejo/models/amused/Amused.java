@@ -5,16 +5,15 @@ import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
 import azulejo.models.ImageGenerator;
+import azulejo.models.PipelineFolder;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.vq.VqModel;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.Tap;
-import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.text.ClipTokenizer;
 import azulejo.runtime.walk.MaskSchedule;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -33,7 +32,7 @@ public final class Amused implements ImageGenerator {
     public static final MicroConditioning DEFAULT = new MicroConditioning(0, 0, 6);
   }
 
-  private final Path folder;
+  private final PipelineFolder folder;
   private final Backend b;
   private final ClipTokenizer tokenizer;
   private final ClipTextEncoder textEncoder;
@@ -41,31 +40,25 @@ public final class Amused implements ImageGenerator {
   private final VqModel vqvae;
   private final MaskSchedule.Curve curve;
   private final int maskId;
-  private final List<Checkpoint> checkpoints;
 
-  private Amused(Path folder, Backend b, List<Checkpoint> checkpoints) {
+  private Amused(PipelineFolder folder, Backend b) {
     this.folder = folder;
     this.b = b;
-    this.checkpoints = checkpoints;
-    JsonConfig scheduler = JsonConfig.read(folder.resolve("scheduler/scheduler_config.json"));
+    JsonConfig scheduler = folder.config("scheduler", "scheduler_config.json");
     maskId = scheduler.integer("mask_token_id");
     curve = switch (scheduler.text("masking_schedule", "cosine")) {
       case "cosine" -> MaskSchedule.Curve.COSINE;
       case "linear" -> MaskSchedule.Curve.LINEAR;
       default -> throw scheduler.fault("masking_schedule", "is \"" + scheduler.text("masking_schedule") + "\", but only cosine and linear are known");
     };
-    ClipTextEncoder.Config textConfig = ClipTextEncoder.Config.of(config("text_encoder"));
-    UVit2D.Config transformerConfig = UVit2D.Config.of(config("transformer"));
-    VqModel.Config vqConfig = VqModel.Config.of(config("vqvae"));
+    ClipTextEncoder.Config textConfig = ClipTextEncoder.Config.of(folder.config("text_encoder"));
+    UVit2D.Config transformerConfig = UVit2D.Config.of(folder.config("transformer"));
+    VqModel.Config vqConfig = VqModel.Config.of(folder.config("vqvae"));
     requireFit(textConfig, transformerConfig, vqConfig, scheduler);
-    tokenizer = ClipTokenizer.read(folder.resolve("tokenizer"));
-    if (tokenizer.size() > textConfig.vocabSize()) {
-      throw new CheckpointException(folder + ": the tokenizer has " + tokenizer.size() + " tokens, but vocab_size of text_encoder is "
-          + textConfig.vocabSize() + ": the components come from different models");
-    }
-    textEncoder = new ClipTextEncoder(textConfig, open("text_encoder").on(b));
-    transformer = new UVit2D(transformerConfig, open("transformer").on(b));
-    vqvae = new VqModel(vqConfig, open("vqvae").on(b));
+    tokenizer = folder.clipTokenizer(textConfig.vocabSize());
+    textEncoder = new ClipTextEncoder(textConfig, folder.weights("text_encoder"));
+    transformer = new UVit2D(transformerConfig, folder.weights("transformer"));
+    vqvae = new VqModel(vqConfig, folder.weights("vqvae"));
   }
 
   /**
@@ -74,39 +67,16 @@ public final class Amused implements ImageGenerator {
    * @throws CheckpointException when a component is missing or broken, or the components do not fit together
    */
   public static Amused open(Path folder, Backend b) {
-    List<Checkpoint> checkpoints = new ArrayList<>();
-    try {
-      return new Amused(folder, b, checkpoints);
-    } catch (RuntimeException e) {
-      checkpoints.forEach(Checkpoint::close);
-      throw e;
-    }
-  }
-
-  private JsonConfig config(String component) {
-    return JsonConfig.read(folder.resolve(component).resolve("config.json"));
-  }
-
-  private Checkpoint open(String component) {
-    Checkpoint checkpoint = Checkpoint.open(folder.resolve(component));
-    checkpoints.add(checkpoint);
-    return checkpoint;
+    return PipelineFolder.open(folder, b, opened -> new Amused(opened, b));
   }
 
   private void requireFit(ClipTextEncoder.Config text, UVit2D.Config denoiser, VqModel.Config vq, JsonConfig scheduler) {
-    requireEqual("hidden_size of text_encoder", text.hiddenSize(), "encoder_hidden_size of transformer", denoiser.encoderHiddenSize());
-    requireEqual("projection_dim of text_encoder", text.projectionDim(), "cond_embed_dim of transformer", denoiser.condEmbedDim());
-    requireEqual("num_vq_embeddings of vqvae", vq.numVqEmbeddings(), "codebook_size of transformer", denoiser.codebookSize());
+    folder.requireEqual("hidden_size of text_encoder", text.hiddenSize(), "encoder_hidden_size of transformer", denoiser.encoderHiddenSize());
+    folder.requireEqual("projection_dim of text_encoder", text.projectionDim(), "cond_embed_dim of transformer", denoiser.condEmbedDim());
+    folder.requireEqual("num_vq_embeddings of vqvae", vq.numVqEmbeddings(), "codebook_size of transformer", denoiser.codebookSize());
     if (maskId < denoiser.codebookSize() || maskId >= denoiser.vocabSize()) {
       throw scheduler.fault("mask_token_id", "is " + maskId + ", but the transformer embeds " + denoiser.vocabSize() + " tokens of which the first "
           + denoiser.codebookSize() + " are codes");
-    }
-  }
-
-  private void requireEqual(String name, int value, String otherName, int otherValue) {
-    if (value != otherValue) {
-      throw new CheckpointException(folder + ": " + name + " is " + value + ", but " + otherName + " is " + otherValue
-          + ": the components come from different models");
     }
   }
 
@@ -117,9 +87,9 @@ public final class Amused implements ImageGenerator {
 
   @Override
   public String description() {
-    double millions = checkpoints.stream().mapToLong(Checkpoint::parameters).sum() / 1e6;
     int size = transformer.config().sampleSize();
-    return String.format("aMUSEd, %.1f M parameters, %dx%d grid of %d codes", millions, size, size, transformer.config().codebookSize());
+    return String.format("aMUSEd, %.1f M parameters, %dx%d grid of %d codes", folder.parameters() / 1e6, size, size,
+        transformer.config().codebookSize());
   }
 
   public ClipTokenizer tokenizer() {
@@ -174,6 +144,6 @@ public final class Amused implements ImageGenerator {
   /** Unmaps the checkpoint. */
   @Override
   public void close() {
-    checkpoints.forEach(Checkpoint::close);
+    folder.close();
   }
 }

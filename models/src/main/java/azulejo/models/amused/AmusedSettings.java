@@ -4,6 +4,7 @@ import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
 import azulejo.models.GenerationRequest.Rng;
+import azulejo.models.Options;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.MaskSchedule;
 import java.util.Collections;
@@ -23,7 +24,6 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
     int width, int height, int factor) {
   private static final int DEFAULT_STEPS = 12;
   private static final double DEFAULT_GUIDANCE = 10;
-  private static final int MAX_IMAGES = 10_000;
   private static final int MAX_SIDE = 16_384;
   private static final List<Double> DEFAULT_TEMPERATURE = List.of(2.0, 0.0);
 
@@ -34,22 +34,17 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
    */
   static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
     request.allow("aMUSEd", Option.PROMPT, Option.NEGATIVE_PROMPT, Option.STEPS, Option.TEMPERATURE);
-    require(!request.prompts().isEmpty(), "a prompt is needed");
-    require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
-    long images = (long) request.prompts().size() * request.imagesPerPrompt();
-    require(images <= MAX_IMAGES, images + " images are more than the " + MAX_IMAGES + " of one request");
-    int steps = request.steps().orElse(DEFAULT_STEPS);
-    require(steps >= 1, "the number of steps must be at least 1, not " + steps);
-    double guidance = request.guidance().orElse(DEFAULT_GUIDANCE);
-    require(Double.isFinite(guidance) && guidance >= 0, "the guidance must be a number of at least 0 (up to 1 is off), not " + guidance);
+    Options.images(request);
+    int steps = Options.steps(request, DEFAULT_STEPS);
+    double guidance = Options.guidance(request, DEFAULT_GUIDANCE);
     List<Double> temperature = request.temperature().isEmpty() ? DEFAULT_TEMPERATURE : request.temperature();
-    require(temperature.size() <= 2 && temperature.stream().allMatch(t -> Double.isFinite(t) && t >= 0),
+    Options.require(temperature.size() <= 2 && temperature.stream().allMatch(t -> Double.isFinite(t) && t >= 0),
         "the temperature must be one number or two (start and end) of at least 0, not " + temperature);
     MaskSchedule schedule = new MaskSchedule(curve, steps, temperature.getFirst().floatValue(),
         temperature.size() == 2 ? temperature.getLast().floatValue() : MaskSchedule.SINGLE_TEMPERATURE_END);
     int width = pixels("width", request.width().orElse(sampleSize * factor), unit);
     int height = pixels("height", request.height().orElse(sampleSize * factor), unit);
-    require(width > factor || height > factor || steps == 1, "a picture of " + width + "x" + height + " pixels has a single token, which takes one step, not "
+    Options.require(width > factor || height > factor || steps == 1, "a picture of " + width + "x" + height + " pixels has a single token, which takes one step, not "
         + steps);
     return new AmusedSettings(request.prompts(), negativePrompts(request, guidance), request.imagesPerPrompt(), schedule, (float) guidance,
         request.seed(), request.rng(), width, height, factor);
@@ -58,24 +53,18 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
   private static List<String> negativePrompts(GenerationRequest request, double guidance) {
     List<String> given = request.negativePrompts();
     int prompts = request.prompts().size();
-    require(given.isEmpty() || guidance > 1, "a negative prompt has no effect at a guidance of " + guidance + ": raise the guidance above 1 or leave it out");
-    require(given.size() <= 1 || given.size() == prompts,
+    Options.require(given.isEmpty() || guidance > 1, "a negative prompt has no effect at a guidance of " + guidance + ": raise the guidance above 1 or leave it out");
+    Options.require(given.size() <= 1 || given.size() == prompts,
         "there must be one negative prompt, or one for each of the " + prompts + " prompts, not " + given.size());
     return given.size() == prompts ? given : Collections.nCopies(prompts, given.isEmpty() ? "" : given.getFirst());
   }
 
   private static int pixels(String option, int value, int unit) {
-    require(value <= MAX_SIDE, "the " + option + " must be at most " + MAX_SIDE + " pixels, not " + value);
+    Options.require(value <= MAX_SIDE, "the " + option + " must be at most " + MAX_SIDE + " pixels, not " + value);
     int below = value / unit * unit;
-    require(value > 0 && value == below, "the " + option + " must be a positive multiple of " + unit + " pixels for this model, not " + value
+    Options.require(value > 0 && value == below, "the " + option + " must be a positive multiple of " + unit + " pixels for this model, not " + value
         + (below > 0 ? ": " + below + " or " + (below + unit) + " would do" : ""));
     return value;
-  }
-
-  private static void require(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new OptionException(otherwise);
-    }
   }
 
   boolean guided() {
