@@ -175,6 +175,11 @@ public final class ClipTokenizer {
     return new Encoding(out, kept + 2, decode(Arrays.copyOfRange(tokens, kept, tokens.length)).strip());
   }
 
+  /** As {@link #encode}, but a text that is too long makes more than {@code length} tokens: for a pipeline that cuts them itself, the end token with them. */
+  public int[] encodeUncut(String text, int length) {
+    return encode(text, Math.max(length, tokenize(text).length + 2)).ids();
+  }
+
   /** The text's tokens alone. */
   public int[] tokenize(String text) {
     return switch (cleaning) {

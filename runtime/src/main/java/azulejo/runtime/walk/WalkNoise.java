@@ -81,4 +81,32 @@ public interface WalkNoise {
       }
     };
   }
+
+  /**
+   * What the official pipeline of a diffusion takes from {@code generator}: for each step a uniform variate for every class and cell, image by image and
+   * class by class. The mask is a class too, but for the last step.
+   */
+  static WalkNoise torchDenoising(Backend backend, TorchGenerator generator, int batch, int cells, int codes, int steps) {
+    return new WalkNoise() {
+      @Override
+      public Noise draw(int step) {
+        int classes = step == steps - 1 ? codes : codes + 1;
+        float[] drawn = new float[Math.multiplyExact(Math.multiplyExact(batch, cells), classes)];
+        generator.rand(drawn);
+        float[] values = new float[drawn.length];
+        for (int image = 0; image < batch; image++) {
+          int first = image * cells * classes;
+          for (int i = 0; i < cells * classes; i++) {
+            values[first + i] = drawn[first + i % classes * cells + i / classes];
+          }
+        }
+        return new Noise.Given(backend.tensor(HostTensor.of("uniform", values, batch, cells, classes)));
+      }
+
+      @Override
+      public Noise path(int step) {
+        throw new IllegalStateException("a denoising walk has one draw a step");
+      }
+    };
+  }
 }

@@ -1,0 +1,68 @@
+package azulejo.runtime.walk;
+
+import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.runtime.Tap;
+import java.util.Arrays;
+
+/**
+ * Discrete diffusion backwards: in each step every cell moves to a class of the grid one timestep earlier, so that it stays masked, is revealed, or has
+ * its code replaced. One draw settles both whether a cell moves (the path) and where to (the execution).
+ *
+ * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), section 4.2, with the arithmetic of diffusers'
+ * {@code schedulers/scheduling_vq_diffusion.py}.
+ */
+public final class DenoisingWalk extends Walk {
+  private final DiffusionSchedule schedule;
+  private final float truncation;
+  private final Tensor open;
+
+  /** A walk from an all-masked grid [batch, cells]. */
+  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, int batch, int cells) {
+    this(b, denoiser, schedule, steps, guidance, truncation, filled(schedule.codes(), batch, cells));
+  }
+
+  /**
+   * A walk from a given grid.
+   *
+   * @param steps at most the schedule's timesteps
+   * @param truncation how much probability of the clean grid's codes is kept, the likeliest first, from 0 to 1
+   * @param start I32 or I64 [B, L] codes, and the number of codes where a cell is masked
+   */
+  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, HostTensor start) {
+    super(b, denoiser, steps, guidance, start);
+    this.schedule = schedule;
+    this.truncation = truncation;
+    int cells = grid.size(1);
+    int[] all = new int[grid.size(0) * cells];
+    Arrays.setAll(all, i -> i % cells);
+    this.open = b.tensor(HostTensor.of("open", all, grid.shape().toArray()));
+  }
+
+  /** The tap sees {@code model_logits} and what the official pipeline and scheduler call {@code log_p_x_0}, {@code log_p_x_t_min_1} and {@code prev_sample}. */
+  @Override
+  public void step(int i, WalkNoise noise, Tap tap) {
+    long batch = grid.dim(0);
+    long cells = grid.dim(1);
+    int codes = schedule.codes();
+    Transition transition = schedule.transition(DiffusionSchedule.timestep(i, steps()));
+    try (Backend.Scope _ = b.scope()) {
+      Tensor logits = b.alloc(DType.F32, denoiser.branches(), batch, cells, codes);
+      denoiser.logits(i, grid, open, logits);
+      tap.accept("model_logits", logits);
+
+      Tensor step = number(i);
+      Tensor logStart = b.alloc(DType.F32, batch, cells, codes);
+      b.startDistribution(logits, guidance, truncation, step, logStart, fault);
+      tap.accept("log_p_x_0", logStart);
+
+      Tensor posterior = tap.listens() ? b.alloc(DType.F32, batch, cells, transition.last() ? codes : codes + 1) : null;
+      b.diffuse(logStart, transition, grid, noise.draw(i), step, posterior);
+      tap.accept("log_p_x_t_min_1", posterior);
+      tap.accept("prev_sample", grid);
+    }
+  }
+}
