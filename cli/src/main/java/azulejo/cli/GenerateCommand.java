@@ -83,6 +83,10 @@ final class GenerateCommand implements Runnable {
   @Option(names = "--top-p", paramLabel = "P", description = "Draw among the most likely codes up to this probability only; 1 for all.")
   private Double topP;
 
+  @Option(names = "--truncation", paramLabel = "RATE",
+      description = "Diffusion models: believe in the most likely codes up to this probability only; 1 for all.")
+  private Double truncation;
+
   @Option(names = "--seed", paramLabel = "N", description = "The same seed gives the same picture (default: a new one, which is printed).")
   private Long seed;
 
@@ -190,6 +194,7 @@ final class GenerateCommand implements Runnable {
     ifGiven(guidanceInterval, request::guidanceInterval);
     ifGiven(topK, request::topK);
     ifGiven(topP, request::topP);
+    ifGiven(truncation, request::truncation);
     if (size != null) {
       if (!size.matches("[1-9][0-9]{0,5}(x[1-9][0-9]{0,5})?")) {
         throw new OptionException("--size must be a width and a height in pixels like 512x512, not '" + size + "'");

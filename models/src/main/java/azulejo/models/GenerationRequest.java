@@ -20,6 +20,7 @@ import java.util.function.Predicate;
  *     that logits are divided by (autoregressive models)
  * @param topK how many of the most likely codes a draw keeps, 0 for all
  * @param topP the probability up to which a draw keeps the most likely codes, 1 for all
+ * @param truncation how much of the predicted codes' probability a diffusion keeps, 1 for all
  * @param seed all of its bits count for {@link Rng#PHILOX}, the lower 32 for {@link Rng#TORCH}
  * @param width in pixels
  * @param height in pixels
@@ -35,6 +36,7 @@ public record GenerationRequest(
     List<Double> temperature,
     OptionalInt topK,
     OptionalDouble topP,
+    OptionalDouble truncation,
     long seed,
     Rng rng,
     OptionalInt width,
@@ -57,7 +59,8 @@ public record GenerationRequest(
     GUIDANCE_INTERVAL("a guidance interval", r -> r.guidanceInterval.isPresent()),
     TEMPERATURE("a temperature", r -> !r.temperature.isEmpty()),
     TOP_K("top-k", r -> r.topK.isPresent()),
-    TOP_P("top-p", r -> r.topP.isPresent());
+    TOP_P("top-p", r -> r.topP.isPresent()),
+    TRUNCATION("a truncation", r -> r.truncation.isPresent());
 
     private final String text;
     private final Predicate<GenerationRequest> given;
@@ -114,6 +117,7 @@ public record GenerationRequest(
     private List<Double> temperature = List.of();
     private OptionalInt topK = OptionalInt.empty();
     private OptionalDouble topP = OptionalDouble.empty();
+    private OptionalDouble truncation = OptionalDouble.empty();
     private long seed;
     private Rng rng = Rng.PHILOX;
     private OptionalInt width = OptionalInt.empty();
@@ -171,6 +175,11 @@ public record GenerationRequest(
       return this;
     }
 
+    public Builder truncation(double truncation) {
+      this.truncation = OptionalDouble.of(truncation);
+      return this;
+    }
+
     public Builder seed(long seed) {
       this.seed = seed;
       return this;
@@ -188,8 +197,8 @@ public record GenerationRequest(
     }
 
     public GenerationRequest build() {
-      return new GenerationRequest(prompts, classes, negativePrompts, imagesPerPrompt, steps, guidance, guidanceInterval, temperature, topK, topP, seed, rng,
-          width, height);
+      return new GenerationRequest(prompts, classes, negativePrompts, imagesPerPrompt, steps, guidance, guidanceInterval, temperature, topK, topP, truncation,
+          seed, rng, width, height);
     }
   }
 }

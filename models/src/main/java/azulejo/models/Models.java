@@ -4,6 +4,7 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.WeightFormat;
 import azulejo.models.amused.Amused;
 import azulejo.models.llamagen.LlamaGen;
+import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.checkpoint.JsonConfig;
@@ -13,8 +14,8 @@ import java.util.Locale;
 
 /** The models that this version runs, recognised by their files. */
 public final class Models {
-  private static final String RUNS = "this version runs aMUSEd (amused/amused-256, amused/amused-512 and folders of their layout) and LlamaGen (a folder with "
-      + "its .pt files)";
+  private static final String RUNS = "this version runs aMUSEd (amused/amused-256, amused/amused-512), VQ-Diffusion "
+      + "(microsoft/vq-diffusion-ithq), folders of their layout, and LlamaGen (a folder with its .pt files)";
 
   private Models() {}
 
@@ -49,6 +50,7 @@ public final class Models {
     String pipeline = JsonConfig.read(index).text("_class_name");
     return switch (pipeline) {
       case "AmusedPipeline" -> Amused.open(folder, backend);
+      case "VQDiffusionPipeline" -> VqDiffusion.open(folder, backend);
       default -> throw new CheckpointException(folder + " is a model for " + pipeline + ", which is not in this version yet: " + RUNS);
     };
   }

@@ -44,6 +44,13 @@ class ModelsTest {
   }
 
   @Test
+  void opensVqDiffusion() {
+    try (ImageGenerator model = Models.open(DEMO.resolve("diffusion"), backend)) {
+      assertThat(model.family()).isEqualTo("VQ-Diffusion");
+    }
+  }
+
+  @Test
   void opensLlamaGen() {
     try (ImageGenerator model = Models.open(DEMO.resolve("autoregressive"), backend, WeightFormat.INT8)) {
       assertThat(model.description()).matches("LlamaGen of captions, [0-9.]+ M parameters \\(int8\\), 16x16 grid of 1024 codes");
@@ -58,7 +65,8 @@ class ModelsTest {
 
   @Test
   void saysWhatAFolderIsInstead() throws IOException {
-    assertRefused(DEMO.resolve("diffusion"), DEMO.resolve("diffusion") + " is a model for VQDiffusionPipeline, which is not in this version yet");
+    Files.writeString(Files.createDirectory(dir.resolve("other")).resolve("model_index.json"), "{\"_class_name\": \"KandinskyPipeline\"}");
+    assertRefused(dir.resolve("other"), dir.resolve("other") + " is a model for KandinskyPipeline, which is not in this version yet");
     assertRefused(dir, dir + " has no model_index.json");
     assertRefused(dir.resolve("nowhere"), dir.resolve("nowhere") + " does not exist");
     Path file = Files.writeString(dir.resolve("file"), "");

@@ -24,7 +24,7 @@ class AmusedSettingsTest {
   private static GenerationRequest request(List<String> prompts, List<String> negative, int images, OptionalInt steps, OptionalDouble guidance,
       List<Double> temperature, OptionalInt width, OptionalInt height) {
     return new GenerationRequest(prompts, List.of(), negative, images, steps, guidance, OptionalInt.empty(), temperature, OptionalInt.empty(),
-        OptionalDouble.empty(), 7, Rng.TORCH, width, height);
+        OptionalDouble.empty(), OptionalDouble.empty(), 7, Rng.TORCH, width, height);
   }
 
   @Test
