@@ -40,7 +40,8 @@ class ParityTest {
   private static Stream<Arguments> folders() {
     return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 8, 9, backend),
-        Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend)));
+        Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend),
+        Arguments.of("vqdiffusion-tiny", 135, 0, backend), Arguments.of("vqdiffusion-tiny-legacybin", 323, 0, backend)));
   }
 
   @ParameterizedTest
@@ -66,7 +67,7 @@ class ParityTest {
   void theDemoGivesTheOfficialPictures() {
     Parity.Report report = run(Path.of("../demo/goldens"), Backends.DEFAULT);
     assertThat(failures()).isEmpty();
-    assertThat(report.passed()).isEqualTo(29);
+    assertThat(report.passed()).isEqualTo(35);
   }
 
   @ParameterizedTest
@@ -107,6 +108,11 @@ class ParityTest {
       "amused512-tiny, goldens/vqvae.safetensors, enc.indices, 0, 1, enc.indices",
       "amused512-tiny, goldens/pipeline_pair.safetensors, tokens, 9, 1, pair.tokens",
       "amused512-tiny, goldens/pipeline_single.safetensors, step.2.exponential, 0, 1e-6, single.step.2.exponential",
+      "vqdiffusion-tiny, goldens/transformer.safetensors, t42.log_p_x_0, 7, 2e-4, t42.log_p_x_0",
+      "vqdiffusion-tiny, goldens/scheduler.safetensors, log_cumprod_ct, 3, 1e-5, log_cumprod_ct",
+      "vqdiffusion-tiny, goldens/scheduler.safetensors, gumbel.value, 2, 2e-4, gumbel.value",
+      "vqdiffusion-tiny, goldens/pipeline_trunc.safetensors, latents_per_step, 20, 1, trunc.latents_per_step",
+      "vqdiffusion-tiny, goldens/pipeline_cfg10.safetensors, step.3.uniform, 8, 1e-6, cfg10.step.3.uniform",
       "clip-tiny, goldens/model.safetensors, text_embeds, 4, 3e-5, text_embeds",
       "t5-tiny, golden.safetensors, a.last_hidden_state, 1500, 5e-5, a.last_hidden_state",
       "t5-tiny, golden.safetensors, bucket.bidirectional, 400, 1, bucket.bidirectional",

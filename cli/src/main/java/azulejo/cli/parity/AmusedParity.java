@@ -1,6 +1,7 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
+import azulejo.models.Image;
 import azulejo.models.amused.Amused;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +18,7 @@ final class AmusedParity {
       goldens.file("transformer.safetensors").ifPresent(golden ->
           checks.attempt("transformer", () -> TransformerParity.check(golden, model.transformer(), dir.resolve("transformer"), backend, checks)));
       goldens.file("vqvae.safetensors").ifPresent(golden ->
-          checks.attempt("VQ model", () -> VqParity.check(golden, model.vqvae(), dir.resolve("vqvae"), backend, checks)));
+          checks.attempt("VQ model", () -> VqParity.check(golden, model.vqvae(), dir.resolve("vqvae"), Image::levels, backend, checks)));
       goldens.file("scheduler.safetensors").ifPresent(golden ->
           checks.attempt("scheduler", () -> SchedulerParity.check(golden, model.curve(), backend, checks)));
       Path runs = dir.resolve("goldens/pipeline_runs.json");

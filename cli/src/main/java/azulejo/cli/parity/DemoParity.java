@@ -9,6 +9,7 @@ import azulejo.models.amused.Amused;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.amused.UVit2D;
 import azulejo.models.llamagen.LlamaGen;
+import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +20,8 @@ import tools.jackson.databind.JsonNode;
 final class DemoParity {
   private static final double TEXT = 1e-4;
   private static final double LOGITS = 1e-4;
+  /** Of the recorded step. */
+  private static final int DIFFUSION_TIMESTEP = 12;
 
   private DemoParity() {}
 
@@ -39,10 +42,12 @@ final class DemoParity {
     if (Files.exists(beside(dir, "autoregressive"))) {
       goldens.file("autoregressive.safetensors").ifPresent(golden -> autoregressive(beside(dir, "autoregressive"), golden, backend, checks));
     }
+    if (Files.exists(beside(dir, "diffusion").resolve("model_index.json"))) {
+      goldens.file("diffusion.safetensors").ifPresent(golden -> diffusion(beside(dir, "diffusion"), golden, backend, checks));
+    }
     if (Files.exists(beside(dir, "clip").resolve("config.json"))) {
       ClipParity.check(beside(dir, "clip"), goldens, "clip.safetensors", "captions", backend, checks);
     }
-    goldens.excuse("diffusion.safetensors", "", "VQ-Diffusion not in this version");
     goldens.excuse("lpips.safetensors", "", "LPIPS not in this version");
   }
 
@@ -80,6 +85,25 @@ final class DemoParity {
       UVit2D.Conditioning conditioning = model.transformer().condition(text.penultimate(), text.embeds(), micro, Tap.NONE);
       HostTensor logits = TransformerParity.allLogits(model.transformer(), grid, conditioning, backend, Tap.NONE);
       checks.close("step.logits", wanted, Recorder.channelsFirst(logits, wanted.shape()), LOGITS);
+    }
+  }
+
+  private static void diffusion(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
+    try (VqDiffusion model = VqDiffusion.open(folder, backend)) {
+      checks.section("diffusion");
+      checks.attempt("step", () -> {
+        HostTensor text;
+        try (Backend.Scope _ = backend.scope()) {
+          text = backend.download(model.encode(TextEncoderParity.rows(golden.tensor("step.input_ids"))));
+        }
+        checks.closeIf(golden, "step.text", () -> text, TEXT);
+        checks.closeIf(golden, "step.log_p_x0", () ->
+            Transformer2DParity.logProbabilities(model.transformer(), golden.tensor("step.grid"), text, DIFFUSION_TIMESTEP, backend, Tap.NONE), LOGITS);
+      });
+      JsonNode runs = golden.metadata("runs");
+      for (int i = 0; i < runs.size(); i++) {
+        DiffusionRunParity.check(golden.at("run" + i), "run" + i, runs.get(i), model, backend, checks);
+      }
     }
   }
 }

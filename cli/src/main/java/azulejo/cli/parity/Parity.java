@@ -64,10 +64,14 @@ public final class Parity {
       T5Parity.check(dir, backend, goldens, checks);
     } else if (DemoParity.recognises(dir, goldens)) {
       DemoParity.check(dir, backend, goldens, checks);
+    } else if (LegacyBinParity.recognises(dir)) {
+      LegacyBinParity.check(dir, backend, checks);
     } else if (!Files.isDirectory(dir.resolve("goldens"))) {
       throw unknown(dir);
     } else if (names(dir.resolve("model_index.json"), "_class_name").contains("AmusedPipeline")) {
       AmusedParity.check(dir, backend, goldens, checks);
+    } else if (names(dir.resolve("model_index.json"), "_class_name").contains("VQDiffusionPipeline")) {
+      VqDiffusionParity.check(dir, backend, goldens, checks);
     } else if (names(dir.resolve("config.json"), "architectures").contains("CLIPModel")) {
       ClipParity.check(dir, goldens, "model.safetensors", "texts", backend, checks);
       goldens.excuse("preprocess.safetensors", "", ClipParity.NO_VISION);
@@ -79,7 +83,7 @@ public final class Parity {
   private static CheckpointException unknown(Path dir) {
     return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), "
         + "rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), golden.safetensors (T5), model_index.json of an AmusedPipeline "
-        + "or config.json of a CLIPModel, the last two with a folder goldens");
+        + "or a VQDiffusionPipeline or config.json of a CLIPModel, the last three with a folder goldens");
   }
 
   /** The class names under a field, a text or a list of them; none where there is no such file. */

@@ -57,13 +57,14 @@ final class PipelineParity {
           new GenerationRequest(texts(arguments.path("prompt")), List.of(), texts(arguments.path("negative_prompt")),
               arguments.path("num_images_per_prompt").asInt(1), integer(arguments, "num_inference_steps"),
               arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(),
-              OptionalInt.empty(), temperatures, OptionalInt.empty(), OptionalDouble.empty(), arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
+              OptionalInt.empty(), temperatures, OptionalInt.empty(), OptionalDouble.empty(), OptionalDouble.empty(),
+              arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
               integer(arguments, "width"), integer(arguments, "height")),
           new MicroConditioning((float) crop.path(0).asDouble(usual.cropTop()), (float) crop.path(1).asDouble(usual.cropLeft()),
               (float) arguments.path("micro_conditioning_aesthetic_score").asDouble(usual.aestheticScore())));
     }
 
-    private static List<String> texts(JsonNode node) {
+    static List<String> texts(JsonNode node) {
       return node.isArray() ? IntStream.range(0, node.size()).mapToObj(i -> node.get(i).asString()).toList()
           : node.isString() ? List.of(node.asString()) : List.of();
     }

@@ -68,6 +68,19 @@ final class Recorder implements Tap {
     return HostTensor.of(value.name(), out, golden.toArray());
   }
 
+  /** [B, N, M] of a value [B, M, N]. */
+  static HostTensor transposed(HostTensor value) {
+    Shape shape = value.shape();
+    int rows = shape.size(1);
+    int columns = shape.size(2);
+    float[] out = new float[Math.toIntExact(shape.elements())];
+    for (int i = 0; i < out.length; i++) {
+      int first = i / (rows * columns) * rows * columns;
+      out[i] = value.floatAt((long) first + i % rows * columns + i / rows % columns);
+    }
+    return HostTensor.of(value.name(), out, shape.dim(0), columns, rows);
+  }
+
   /** [B, H, W, C] of a golden [B, C, H, W]. */
   static HostTensor channelsLast(HostTensor golden) {
     Shape shape = golden.shape();

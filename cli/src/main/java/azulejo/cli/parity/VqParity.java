@@ -3,12 +3,13 @@ package azulejo.cli.parity;
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
-import azulejo.models.Image;
 import azulejo.models.vq.VqModel;
 import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Checkpoint;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /** The VQ autoencoder: {@code goldens/vqvae.safetensors}, cases that decode given codes and one that encodes pixels. */
 final class VqParity {
@@ -16,12 +17,13 @@ final class VqParity {
 
   private VqParity() {}
 
-  static void check(Goldens.Golden golden, VqModel vqvae, Path component, Backend backend, Checks checks) {
+  /** @param levels how the pipeline makes bytes of pixels */
+  static void check(Goldens.Golden golden, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels, Backend backend, Checks checks) {
     checks.section("VQ model");
     for (String name : golden.names()) {
       String tag = name.substring(0, Math.max(0, name.indexOf('.')));
       if (name.equals(tag + ".codes")) {
-        checks.attempt(tag, () -> decode(golden.at(tag), tag, vqvae, component, backend, checks));
+        checks.attempt(tag, () -> decode(golden.at(tag), tag, vqvae, component, levels, backend, checks));
       }
       if (name.equals(tag + ".latents")) {
         checks.attempt(tag, () -> encode(golden.at(tag), tag, vqvae, component, backend, checks));
@@ -29,14 +31,16 @@ final class VqParity {
     }
   }
 
-  private static void decode(Goldens.Golden golden, String tag, VqModel vqvae, Path component, Backend backend, Checks checks) {
+  private static void decode(Goldens.Golden golden, String tag, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels, Backend backend,
+      Checks checks) {
     Recorder seen = new Recorder(backend);
-    HostTensor codes = golden.tensor("codes");
+    HostTensor codes = grid(golden.tensor("codes"), golden.tensor("pixels").shape(), vqvae.config().factor());
     HostTensor pixels = decode(vqvae, codes, backend, seen);
     checks.closeIf(golden, tag + ".", "pixels", wanted -> Recorder.channelsFirst(pixels, wanted.shape()), TOLERANCE);
+    checks.closeIf(golden, tag + ".", "embeddings", wanted -> Recorder.channelsFirst(seen.last("codebook_entry"), wanted.shape()), TOLERANCE);
     seen.compare(golden, tag, TOLERANCE, checks);
     if (golden.has("image_u8")) {
-      checks.image(tag + ".image_u8", golden.tensor("image_u8"), Image.levels(pixels));
+      checks.image(tag + ".image_u8", golden.tensor("image_u8"), levels.apply(pixels));
     }
     if (golden.has("pixels_fp16weights")) {
       try (Checkpoint half = Checkpoint.open(component, "fp16")) {
@@ -44,6 +48,11 @@ final class VqParity {
         checks.closeIf(golden, tag + ".", "pixels_fp16weights", wanted -> Recorder.channelsFirst(values, wanted.shape()), TOLERANCE);
       }
     }
+  }
+
+  /** Codes as the grid [B, h, w] that makes {@code pixels} [B, 3, H, W]; some goldens have them flat. */
+  private static HostTensor grid(HostTensor codes, Shape pixels, int factor) {
+    return new HostTensor(codes.name(), codes.dtype(), Shape.of(pixels.dim(0), pixels.dim(2) / factor, pixels.dim(3) / factor), codes.data());
   }
 
   private static HostTensor decode(VqModel vqvae, HostTensor codes, Backend backend, Tap tap) {
@@ -69,7 +78,7 @@ final class VqParity {
     checks.equal(tag + ".indices", golden.tensor("indices"), codes);
     if (golden.has("reconstruction")) {
       HostTensor wanted = golden.tensor("reconstruction");
-      HostTensor grid = HostTensor.of("indices", codes, golden.tensor("indices").shape().toArray());
+      HostTensor grid = grid(HostTensor.of("indices", codes, codes.length), wanted.shape(), vqvae.config().factor());
       checks.close(tag + ".reconstruction", wanted, Recorder.channelsFirst(decode(vqvae, grid, backend, Tap.NONE), wanted.shape()), TOLERANCE);
     }
     try (Checkpoint checkpoint = Checkpoint.open(component)) {
