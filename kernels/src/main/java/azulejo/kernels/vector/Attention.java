@@ -1,11 +1,16 @@
 package azulejo.kernels.vector;
 
+
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.FLOAT;
+import static azulejo.kernels.vector.Lanes.I;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
-import static azulejo.kernels.vector.Lanes.I;
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.FloatVector.zero;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
 
@@ -184,13 +189,16 @@ final class Attention {
     }
   }
 
-  /** Turns a block's scores into weights and updates the panels at {@code max}: the largest score, the sum of weights, and the factor for older sums. */
+  /** Turns a block's scores into weights and updates a panel's largest score, sum of weights and factor for older sums, which follow each other at {@code max}. */
   private static void soften(long scores, int n, float scale, long max) {
     long total = max + PANEL_BYTES;
     long factor = total + PANEL_BYTES;
-    raise(scores, n, scale, max, factor);
-    weigh(scores, n, scale, max, factor, total);
-    weigh(scores + BYTES, n, scale, max + BYTES, factor + BYTES, total + BYTES);
+    raise(scores, n, max, factor);
+    for (int half = 0; half < PANEL_BYTES; half += BYTES) {
+      Elementary.weigh(factor + half, BYTES, 1, scale, max + half, 0);
+      multiply(total + half, factor + half);
+      Elementary.weigh(scores + half, PANEL_BYTES, n, scale, max + half, total + half);
+    }
   }
 
   /** Transposes queries to [D, PANEL], two at a time as halves of a long; lanes past the last query are 0. */
@@ -230,9 +238,9 @@ final class Attention {
   }
 
   private static void fill(long panel, int rows, float value) {
-    FloatVector values = FloatVector.broadcast(F, value);
+    FloatVector values = broadcast(F, value);
     for (int i = 0; i < 2 * rows; i++) {
-      Lanes.store(values, panel + (long) i * BYTES);
+      values.intoMemorySegment(MEMORY, panel + (long) i * BYTES, ORDER);
     }
   }
 
@@ -242,67 +250,52 @@ final class Attention {
     IntVector lane1 = LANE.add(COUNT);
     for (int i = Math.max(0, 1 - offset); i < n; i++) {
       long row = scores + i * PANEL_BYTES;
-      Lanes.store(Lanes.load(row).blend(Float.NEGATIVE_INFINITY, lane0.compare(LT, i + offset).cast(F)), row);
-      Lanes.store(Lanes.load(row + BYTES).blend(Float.NEGATIVE_INFINITY, lane1.compare(LT, i + offset).cast(F)), row + BYTES);
+      FloatVector s0 = fromMemorySegment(F, MEMORY, row, ORDER);
+      FloatVector s1 = fromMemorySegment(F, MEMORY, row + BYTES, ORDER);
+      s0.blend(Float.NEGATIVE_INFINITY, lane0.compare(LT, i + offset).cast(F)).intoMemorySegment(MEMORY, row, ORDER);
+      s1.blend(Float.NEGATIVE_INFINITY, lane1.compare(LT, i + offset).cast(F)).intoMemorySegment(MEMORY, row + BYTES, ORDER);
     }
   }
 
-  /** Raises {@code max} to the largest of n scores; {@code factor} becomes {@code e^(scale * (max before - max after))}. */
-  private static void raise(long scores, int n, float scale, long max, long factor) {
-    FloatVector before0 = Lanes.load(max);
-    FloatVector before1 = Lanes.load(max + BYTES);
-    FloatVector even0 = before0;
-    FloatVector even1 = before1;
-    FloatVector odd0 = before0;
-    FloatVector odd1 = before1;
+  /** Raises {@code max} to the largest of n scores; {@code before} becomes what it was. */
+  private static void raise(long scores, int n, long max, long before) {
+    FloatVector even0 = fromMemorySegment(F, MEMORY, max, ORDER);
+    FloatVector even1 = fromMemorySegment(F, MEMORY, max + BYTES, ORDER);
+    even0.intoMemorySegment(MEMORY, before, ORDER);
+    even1.intoMemorySegment(MEMORY, before + BYTES, ORDER);
+    FloatVector odd0 = even0;
+    FloatVector odd1 = even1;
     for (int i = 0; i < n; i += 2) {
       long row = scores + i * PANEL_BYTES;
       long next = scores + Math.min(i + 1, n - 1) * PANEL_BYTES;
-      even0 = greater(even0, Lanes.load(row));
-      even1 = greater(even1, Lanes.load(row + BYTES));
-      odd0 = greater(odd0, Lanes.load(next));
-      odd1 = greater(odd1, Lanes.load(next + BYTES));
+      FloatVector s0 = fromMemorySegment(F, MEMORY, row, ORDER);
+      FloatVector s1 = fromMemorySegment(F, MEMORY, row + BYTES, ORDER);
+      FloatVector t0 = fromMemorySegment(F, MEMORY, next, ORDER);
+      FloatVector t1 = fromMemorySegment(F, MEMORY, next + BYTES, ORDER);
+      even0 = even0.blend(s0, s0.compare(GT, even0));
+      even1 = even1.blend(s1, s1.compare(GT, even1));
+      odd0 = odd0.blend(t0, t0.compare(GT, odd0));
+      odd1 = odd1.blend(t1, t1.compare(GT, odd1));
     }
-    even0 = greater(even0, odd0);
-    even1 = greater(even1, odd1);
-    Lanes.store(even0, max);
-    Lanes.store(even1, max + BYTES);
-    Lanes.store(before0.sub(even0).mul(scale), factor);
-    Lanes.store(before1.sub(even1).mul(scale), factor + BYTES);
-    exponentiate(factor);
+    even0.blend(odd0, odd0.compare(GT, even0)).intoMemorySegment(MEMORY, max, ORDER);
+    even1.blend(odd1, odd1.compare(GT, even1)).intoMemorySegment(MEMORY, max + BYTES, ORDER);
   }
 
-  private static FloatVector greater(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(GT, a));
-  }
-
-  private static void exponentiate(long panel) {
-    for (int i = 0; i < 2; i++) {
-      Elementary.exp(Lanes.load(panel + (long) i * BYTES)).intoMemorySegment(MEMORY, panel + (long) i * BYTES, ORDER);
-    }
-  }
-
-  /** Turns scores into {@code e^(scale * (score - max))}; {@code total} becomes {@code total * factor} plus their sum. */
-  private static void weigh(long scores, int n, float scale, long max, long factor, long total) {
-    FloatVector top = Lanes.load(max);
-    FloatVector sum = Lanes.load(total).mul(Lanes.load(factor));
-    for (int i = 0; i < n; i++) {
-      FloatVector e = Elementary.exp(Lanes.load(scores + i * PANEL_BYTES).sub(top).mul(scale));
-      e.intoMemorySegment(MEMORY, scores + i * PANEL_BYTES, ORDER);
-      sum = sum.add(e);
-    }
-    sum.intoMemorySegment(MEMORY, total, ORDER);
+  private static void multiply(long vector, long factor) {
+    fromMemorySegment(F, MEMORY, vector, ORDER).mul(fromMemorySegment(F, MEMORY, factor, ORDER)).intoMemorySegment(MEMORY, vector, ORDER);
   }
 
   /** {@code sums = sums * factor + part}. */
   private static void join(long sums, long factor, long part, int rows) {
-    FloatVector factor0 = Lanes.load(factor);
-    FloatVector factor1 = Lanes.load(factor + BYTES);
+    FloatVector factor0 = fromMemorySegment(F, MEMORY, factor, ORDER);
+    FloatVector factor1 = fromMemorySegment(F, MEMORY, factor + BYTES, ORDER);
     for (int i = 0; i < rows; i++) {
       long row = sums + i * PANEL_BYTES;
       long add = part + i * PANEL_BYTES;
-      Lanes.store(Lanes.load(row).fma(factor0, Lanes.load(add)), row);
-      Lanes.store(Lanes.load(row + BYTES).fma(factor1, Lanes.load(add + BYTES)), row + BYTES);
+      FloatVector s0 = fromMemorySegment(F, MEMORY, row, ORDER);
+      FloatVector s1 = fromMemorySegment(F, MEMORY, row + BYTES, ORDER);
+      s0.fma(factor0, fromMemorySegment(F, MEMORY, add, ORDER)).intoMemorySegment(MEMORY, row, ORDER);
+      s1.fma(factor1, fromMemorySegment(F, MEMORY, add + BYTES, ORDER)).intoMemorySegment(MEMORY, row + BYTES, ORDER);
     }
   }
 
@@ -317,7 +310,7 @@ final class Attention {
     long a3 = a + Math.min(3, last) * row;
     long a4 = a + Math.min(4, last) * row;
     long a5 = a + Math.min(5, last) * row;
-    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c00 = zero(F);
     FloatVector c01 = c00;
     FloatVector c10 = c00;
     FloatVector c11 = c00;
@@ -330,39 +323,39 @@ final class Attention {
     FloatVector c50 = c00;
     FloatVector c51 = c00;
     for (int i = 0; i < n; i++) {
-      FloatVector b0 = Lanes.load(panel + i * PANEL_BYTES);
-      FloatVector b1 = Lanes.load(panel + i * PANEL_BYTES + BYTES);
+      FloatVector b0 = fromMemorySegment(F, MEMORY, panel + i * PANEL_BYTES, ORDER);
+      FloatVector b1 = fromMemorySegment(F, MEMORY, panel + i * PANEL_BYTES + BYTES, ORDER);
       long o = i * step;
-      FloatVector x = FloatVector.broadcast(F, Lanes.get(a + o));
+      FloatVector x = broadcast(F, MEMORY.get(FLOAT, a + o));
       c00 = x.fma(b0, c00);
       c01 = x.fma(b1, c01);
-      x = FloatVector.broadcast(F, Lanes.get(a1 + o));
+      x = broadcast(F, MEMORY.get(FLOAT, a1 + o));
       c10 = x.fma(b0, c10);
       c11 = x.fma(b1, c11);
-      x = FloatVector.broadcast(F, Lanes.get(a2 + o));
+      x = broadcast(F, MEMORY.get(FLOAT, a2 + o));
       c20 = x.fma(b0, c20);
       c21 = x.fma(b1, c21);
-      x = FloatVector.broadcast(F, Lanes.get(a3 + o));
+      x = broadcast(F, MEMORY.get(FLOAT, a3 + o));
       c30 = x.fma(b0, c30);
       c31 = x.fma(b1, c31);
-      x = FloatVector.broadcast(F, Lanes.get(a4 + o));
+      x = broadcast(F, MEMORY.get(FLOAT, a4 + o));
       c40 = x.fma(b0, c40);
       c41 = x.fma(b1, c41);
-      x = FloatVector.broadcast(F, Lanes.get(a5 + o));
+      x = broadcast(F, MEMORY.get(FLOAT, a5 + o));
       c50 = x.fma(b0, c50);
       c51 = x.fma(b1, c51);
     }
-    Lanes.store(c00, c);
-    Lanes.store(c01, c + BYTES);
-    Lanes.store(c10, c + 2 * BYTES);
-    Lanes.store(c11, c + 3 * BYTES);
-    Lanes.store(c20, c + 4 * BYTES);
-    Lanes.store(c21, c + 5 * BYTES);
-    Lanes.store(c30, c + 6 * BYTES);
-    Lanes.store(c31, c + 7 * BYTES);
-    Lanes.store(c40, c + 8 * BYTES);
-    Lanes.store(c41, c + 9 * BYTES);
-    Lanes.store(c50, c + 10 * BYTES);
-    Lanes.store(c51, c + 11 * BYTES);
+    c00.intoMemorySegment(MEMORY, c, ORDER);
+    c01.intoMemorySegment(MEMORY, c + BYTES, ORDER);
+    c10.intoMemorySegment(MEMORY, c + 2 * BYTES, ORDER);
+    c11.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
+    c20.intoMemorySegment(MEMORY, c + 4 * BYTES, ORDER);
+    c21.intoMemorySegment(MEMORY, c + 5 * BYTES, ORDER);
+    c30.intoMemorySegment(MEMORY, c + 6 * BYTES, ORDER);
+    c31.intoMemorySegment(MEMORY, c + 7 * BYTES, ORDER);
+    c40.intoMemorySegment(MEMORY, c + 8 * BYTES, ORDER);
+    c41.intoMemorySegment(MEMORY, c + 9 * BYTES, ORDER);
+    c50.intoMemorySegment(MEMORY, c + 10 * BYTES, ORDER);
+    c51.intoMemorySegment(MEMORY, c + 11 * BYTES, ORDER);
   }
 }

@@ -1,14 +1,20 @@
 package azulejo.kernels.vector;
 
+
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.FloatVector.zero;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.cpu.CpuBuffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Depthwise convolution: lanes are channels, an output vector is summed over the taps that fall inside the image, rows first. The weights are
@@ -68,39 +74,44 @@ final class DepthwiseConv {
   }
 
   private static void pixel4(long x, long xColumn, long xRow, long w, long wColumn, long wRow, int rows, int columns, long bias, long out) {
-    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s0 = zero(F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     if (bias != 0) {
-      s0 = Lanes.load(bias);
-      s1 = Lanes.load(bias + BYTES);
-      s2 = Lanes.load(bias + 2 * BYTES);
-      s3 = Lanes.load(bias + 3 * BYTES);
+      s0 = fromMemorySegment(F, MEMORY, bias, ORDER);
+      s1 = fromMemorySegment(F, MEMORY, bias + BYTES, ORDER);
+      s2 = fromMemorySegment(F, MEMORY, bias + 2 * BYTES, ORDER);
+      s3 = fromMemorySegment(F, MEMORY, bias + 3 * BYTES, ORDER);
     }
     for (int row = 0; row < rows; row++) {
       for (int column = 0; column < columns; column++) {
         long from = x + row * xRow + column * xColumn;
         long tap = w + row * wRow + column * wColumn;
-        s0 = Lanes.load(from).fma(Lanes.load(tap), s0);
-        s1 = Lanes.load(from + BYTES).fma(Lanes.load(tap + BYTES), s1);
-        s2 = Lanes.load(from + 2 * BYTES).fma(Lanes.load(tap + 2 * BYTES), s2);
-        s3 = Lanes.load(from + 3 * BYTES).fma(Lanes.load(tap + 3 * BYTES), s3);
+        s0 = fromMemorySegment(F, MEMORY, from, ORDER).fma(fromMemorySegment(F, MEMORY, tap, ORDER), s0);
+        s1 = fromMemorySegment(F, MEMORY, from + BYTES, ORDER).fma(fromMemorySegment(F, MEMORY, tap + BYTES, ORDER), s1);
+        s2 = fromMemorySegment(F, MEMORY, from + 2 * BYTES, ORDER).fma(fromMemorySegment(F, MEMORY, tap + 2 * BYTES, ORDER), s2);
+        s3 = fromMemorySegment(F, MEMORY, from + 3 * BYTES, ORDER).fma(fromMemorySegment(F, MEMORY, tap + 3 * BYTES, ORDER), s3);
       }
     }
-    Lanes.store(s0, out);
-    Lanes.store(s1, out + BYTES);
-    Lanes.store(s2, out + 2 * BYTES);
-    Lanes.store(s3, out + 3 * BYTES);
+    s0.intoMemorySegment(MEMORY, out, ORDER);
+    s1.intoMemorySegment(MEMORY, out + BYTES, ORDER);
+    s2.intoMemorySegment(MEMORY, out + 2 * BYTES, ORDER);
+    s3.intoMemorySegment(MEMORY, out + 3 * BYTES, ORDER);
   }
 
   private static void pixel1(long x, long xColumn, long xRow, long w, long wColumn, long wRow, int rows, int columns, long bias, long out, int lanes) {
-    FloatVector s = bias == 0 ? FloatVector.zero(F) : Lanes.load(bias, lanes);
+    VectorMask<Float> mask = F.indexInRange(0, lanes);
+    FloatVector s = zero(F);
+    if (bias != 0) {
+      s = fromMemorySegment(F, MEMORY, bias, ORDER, mask);
+    }
     for (int row = 0; row < rows; row++) {
       for (int column = 0; column < columns; column++) {
-        s = Lanes.load(x + row * xRow + column * xColumn, lanes).fma(Lanes.load(w + row * wRow + column * wColumn, lanes), s);
+        FloatVector from = fromMemorySegment(F, MEMORY, x + row * xRow + column * xColumn, ORDER, mask);
+        s = from.fma(fromMemorySegment(F, MEMORY, w + row * wRow + column * wColumn, ORDER, mask), s);
       }
     }
-    Lanes.store(s, out, lanes);
+    s.intoMemorySegment(MEMORY, out, ORDER, mask);
   }
 }

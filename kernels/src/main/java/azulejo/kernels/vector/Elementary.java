@@ -1,10 +1,14 @@
 package azulejo.kernels.vector;
 
+import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.D;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.FloatVector.zero;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -20,12 +24,12 @@ import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Elementary functions of a vector. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code
- * give the same bits. The polynomials are minimax fits (Lawson's algorithm) made for this file.
+ * Elementary functions. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code give the same
+ * bits. The polynomials are minimax fits (Lawson's algorithm) made for this file.
  *
- * <p>A call is free only where C2 inlines it, and C2 stops inlining methods that are not the JDK's own after a few dozen vector operations in one
- * compiled method (NodeCountInliningCutoff). So a kernel has these calls in a small method with one loop, at the start of its body, and its
- * methods pass vectors to each other through memory.
+ * <p>Whoever passes a vector to a method or gets one from it relies on the JIT to inline the method, and C2 refuses that once it has taken in some forty
+ * operations of the Vector API, which it always inlines itself; a vector that crosses a call costs an allocation and a dozen operations' time. So the hot
+ * functions here work in memory and spell out e^x, each once. The functions of vectors are for loops that hold little else.
  */
 final class Elementary {
   private static final float LOG2_E = 0x1.715476p0f;
@@ -35,6 +39,12 @@ final class Elementary {
   // Adding 1.5 * 2^23 leaves a float rounded to an integer, which then stands in its lowest bits.
   private static final float ROUND = 0x1.8p23f;
   private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  // e^r is about 1 + r + EXP_2 r^2 + ... + EXP_6 r^6 for |r| <= ln 2 / 2.
+  private static final float EXP_2 = 0.4999999403953552f;
+  private static final float EXP_3 = 0.1666652113199234f;
+  private static final float EXP_4 = 0.04166838899254799f;
+  private static final float EXP_5 = 0.008368716575205326f;
+  private static final float EXP_6 = 0.001381459878757596f;
 
   private static final double ROUND_DOUBLE = 0x1.8p52;
   private static final long ROUND_DOUBLE_BITS = Double.doubleToRawLongBits(ROUND_DOUBLE);
@@ -58,12 +68,12 @@ final class Elementary {
     x = x.blend(-105f, x.compare(LT, -105f));
     FloatVector rounded = x.fma(LOG2_E, ROUND);
     FloatVector n = rounded.sub(ROUND);
-    FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), x);
-    r = n.fma(FloatVector.broadcast(F, -LN2_LOW), r);
-    FloatVector p = r.fma(0.001381459878757596f, 0.008368716575205326f);
-    p = p.fma(r, FloatVector.broadcast(F, 0.04166838899254799f));
-    p = p.fma(r, FloatVector.broadcast(F, 0.1666652113199234f));
-    p = p.fma(r, FloatVector.broadcast(F, 0.4999999403953552f));
+    FloatVector r = n.fma(broadcast(F, -LN2_HIGH), x);
+    r = n.fma(broadcast(F, -LN2_LOW), r);
+    FloatVector p = r.fma(EXP_6, EXP_5);
+    p = p.fma(r, broadcast(F, EXP_4));
+    p = p.fma(r, broadcast(F, EXP_3));
+    p = p.fma(r, broadcast(F, EXP_2));
     p = r.mul(r).fma(p, r).add(1f);
     // 2^n as two factors, because n reaches from -151 to 128.
     IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
@@ -105,57 +115,17 @@ final class Elementary {
     FloatVector f = bits.sub(exponent.lanewise(LSHL, 23)).reinterpretAsFloats().sub(1f);
     FloatVector z = f.mul(f);
     FloatVector p = f.fma(Philox.LOG_8, Philox.LOG_7);
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_6));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_5));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_4));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_3));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_2));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_1));
-    p = p.fma(f, FloatVector.broadcast(F, Philox.LOG_0));
+    p = p.fma(f, broadcast(F, Philox.LOG_6));
+    p = p.fma(f, broadcast(F, Philox.LOG_5));
+    p = p.fma(f, broadcast(F, Philox.LOG_4));
+    p = p.fma(f, broadcast(F, Philox.LOG_3));
+    p = p.fma(f, broadcast(F, Philox.LOG_2));
+    p = p.fma(f, broadcast(F, Philox.LOG_1));
+    p = p.fma(f, broadcast(F, Philox.LOG_0));
     FloatVector y = p.mul(f.mul(z));
-    y = e.fma(FloatVector.broadcast(F, Philox.LN2_LOW), y);
-    y = z.fma(FloatVector.broadcast(F, -0.5f), y);
-    return e.fma(FloatVector.broadcast(F, Philox.LN2_HIGH), f.add(y));
-  }
-
-  /** {@code 1 / (1 + e^-x)}, relative error below 4e-7 where the result is normal. */
-  static FloatVector sigmoid(FloatVector x) {
-    return FloatVector.broadcast(F, 1f).div(exp(x.neg()).add(1f));
-  }
-
-  /** {@code x * sigmoid(x)}. */
-  static FloatVector silu(FloatVector x) {
-    return x.div(exp(x.neg()).add(1f));
-  }
-
-  /** {@code x * sigmoid(1.702 x)}. */
-  static FloatVector quickGelu(FloatVector x) {
-    return x.div(exp(x.mul(-1.702f)).add(1f));
-  }
-
-  /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, which is x times a sigmoid; the relative error grows with the exponent as in {@link #quickGelu}. */
-  static FloatVector geluTanh(FloatVector x) {
-    FloatVector exponent = x.mul(x.mul(x).fma(-0.07135481627f, -1.59576912161f));
-    return x.div(exp(exponent).add(1f));
-  }
-
-  /**
-   * {@code x * Phi(x)} with relative error below 1e-6 + 1e-7 x^2 even in the negative tail: Phi(-|x|) = e^(-x^2 / 2) R(|x|), where R is a
-   * polynomial in {@code t = 1 / (1 + |x| / 4)} that vanishes at t = 0 (the form of Abramowitz and Stegun, 7.1.26, to higher degree).
-   */
-  static FloatVector gelu(FloatVector x) {
-    FloatVector e = exp(x.mul(x).mul(-0.5f));
-    FloatVector t = FloatVector.broadcast(F, 1f).div(x.abs().fma(0.25f, 1f));
-    FloatVector p = t.fma(0.02517484f, -0.15011063f);
-    p = p.fma(t, FloatVector.broadcast(F, 0.29046954f));
-    p = p.fma(t, FloatVector.broadcast(F, -0.19921373f));
-    p = p.fma(t, FloatVector.broadcast(F, 0.19713434f));
-    p = p.fma(t, FloatVector.broadcast(F, 0.03494164f));
-    p = p.fma(t, FloatVector.broadcast(F, 0.10321786f));
-    p = p.fma(t, FloatVector.broadcast(F, 0.09859328f));
-    p = p.fma(t, FloatVector.broadcast(F, 0.09979283f));
-    FloatVector tail = e.mul(p.mul(t));
-    return x.mul(tail.blend(FloatVector.broadcast(F, 1f).sub(tail), x.compare(GT, 0f)));
+    y = e.fma(broadcast(F, Philox.LN2_LOW), y);
+    y = z.fma(broadcast(F, -0.5f), y);
+    return e.fma(broadcast(F, Philox.LN2_HIGH), f.add(y));
   }
 
   /** The sum of all lanes: pairs at distance 8, then 4, 2, 1. ({@code reduceLanes} leaves the order open, and with it the rounding.) */
@@ -188,54 +158,138 @@ final class Elementary {
     return sum;
   }
 
-  /** {@code out = activation(x)} for n floats at x; {@code out} may be x. */
-  static void activate(Activation activation, long x, long out, int n) {
+  /**
+   * Turns n vectors, {@code stride} bytes apart, into {@code e^(scale * (x - top))}, and adds them to a sum.
+   *
+   * @param top address of a vector
+   * @param sum address of a vector, or 0
+   */
+  static void weigh(long vectors, long stride, int n, float scale, long top, long sum) {
+    FloatVector max = fromMemorySegment(F, MEMORY, top, ORDER);
+    FloatVector total = zero(F);
+    for (int i = 0; i < n; i++) {
+      FloatVector x = fromMemorySegment(F, MEMORY, vectors + i * stride, ORDER).sub(max).mul(scale);
+      // as exp does
+      x = x.blend(89f, x.compare(GT, 89f));
+      x = x.blend(-105f, x.compare(LT, -105f));
+      FloatVector rounded = x.fma(LOG2_E, ROUND);
+      FloatVector k = rounded.sub(ROUND);
+      FloatVector r = k.fma(broadcast(F, -LN2_HIGH), x);
+      r = k.fma(broadcast(F, -LN2_LOW), r);
+      FloatVector p = r.fma(EXP_6, EXP_5);
+      p = p.fma(r, broadcast(F, EXP_4));
+      p = p.fma(r, broadcast(F, EXP_3));
+      p = p.fma(r, broadcast(F, EXP_2));
+      p = r.mul(r).fma(p, r).add(1f);
+      IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
+      IntVector half = exponent.lanewise(ASHR, 1);
+      FloatVector e = p.mul(half.add(127).lanewise(LSHL, 23).reinterpretAsFloats())
+          .mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
+      e.intoMemorySegment(MEMORY, vectors + i * stride, ORDER);
+      total = total.add(e);
+    }
+    if (sum != 0) {
+      total.add(fromMemorySegment(F, MEMORY, sum, ORDER)).intoMemorySegment(MEMORY, sum, ORDER);
+    }
+  }
+
+  // ---- activations --------------------------------------------------------------------------------------------------------
+
+  /**
+   * {@code out = activation(x)} for n floats at x; {@code out} may be x.
+   *
+   * @param spare room for a vector, used if n is not a multiple of its lanes
+   */
+  static void activate(Activation activation, long x, long out, int n, long spare) {
+    int whole = n / COUNT;
+    activate(activation, x, out, whole);
+    int rest = n - whole * COUNT;
+    if (rest > 0) {
+      for (int i = 0; i < COUNT; i++) {
+        Lanes.set(spare + 4L * i, i < rest ? Lanes.get(x + 4L * (n - rest + i)) : 0);
+      }
+      activate(activation, spare, spare, 1);
+      for (int i = 0; i < rest; i++) {
+        Lanes.set(out + 4L * (n - rest + i), Lanes.get(spare + 4L * i));
+      }
+    }
+  }
+
+  private static void activate(Activation activation, long x, long out, int vectors) {
     switch (activation) {
-      case NONE -> Pointwise.copy(x, out, n);
-      case SILU -> silu(x, out, n);
-      case GELU -> gelu(x, out, n);
-      case GELU_TANH -> geluTanh(x, out, n);
-      case QUICK_GELU -> quickGelu(x, out, n);
+      case NONE -> Pointwise.copy(x, out, vectors * COUNT);
+      case SILU -> sigmoidUnit(x, out, vectors, 1, 0);
+      case QUICK_GELU -> sigmoidUnit(x, out, vectors, 1.702f, 0);
+      // (1 + tanh u) / 2 is the sigmoid of 2 u: here sqrt(8 / pi) x and its product with 0.044715 x^2
+      case GELU_TANH -> sigmoidUnit(x, out, vectors, 1.59576912161f, 0.07135481627f);
+      case GELU -> gelu(x, out, vectors);
     }
   }
 
-  private static void silu(long x, long out, int n) {
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      silu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-    }
-    if (i < n) {
-      silu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
+  /** {@code x / (1 + e^-g)} with {@code g = x (linear + cubic x^2)}: the relative error is that of e^g, 2^-24 of g and 3 ulp. */
+  private static void sigmoidUnit(long vectors, long out, int n, float linear, float cubic) {
+    FloatVector a = broadcast(F, -linear);
+    FloatVector b = broadcast(F, -cubic);
+    for (int i = 0; i < n; i++) {
+      FloatVector y = fromMemorySegment(F, MEMORY, vectors + (long) i * BYTES, ORDER);
+      // finite, so that no cubic part of an infinite x is nothing
+      FloatVector square = y.mul(y);
+      square = square.blend(1e30f, square.compare(GT, 1e30f));
+      FloatVector x = y.mul(square.fma(b, a));
+      // as exp does
+      x = x.blend(89f, x.compare(GT, 89f));
+      x = x.blend(-105f, x.compare(LT, -105f));
+      FloatVector rounded = x.fma(LOG2_E, ROUND);
+      FloatVector k = rounded.sub(ROUND);
+      FloatVector r = k.fma(broadcast(F, -LN2_HIGH), x);
+      r = k.fma(broadcast(F, -LN2_LOW), r);
+      FloatVector p = r.fma(EXP_6, EXP_5);
+      p = p.fma(r, broadcast(F, EXP_4));
+      p = p.fma(r, broadcast(F, EXP_3));
+      p = p.fma(r, broadcast(F, EXP_2));
+      p = r.mul(r).fma(p, r).add(1f);
+      IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
+      IntVector half = exponent.lanewise(ASHR, 1);
+      FloatVector e = p.mul(half.add(127).lanewise(LSHL, 23).reinterpretAsFloats())
+          .mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
+      y.div(e.add(1f)).intoMemorySegment(MEMORY, out + (long) i * BYTES, ORDER);
     }
   }
 
-  private static void gelu(long x, long out, int n) {
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      gelu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-    }
-    if (i < n) {
-      gelu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
-    }
-  }
-
-  private static void geluTanh(long x, long out, int n) {
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      geluTanh(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-    }
-    if (i < n) {
-      geluTanh(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
-    }
-  }
-
-  private static void quickGelu(long x, long out, int n) {
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      quickGelu(Lanes.load(x + 4L * i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-    }
-    if (i < n) {
-      quickGelu(Lanes.load(x + 4L * i, n - i)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
+  /**
+   * {@code x * Phi(x)} with relative error below 1e-6 + 1e-7 x^2 even in the negative tail: Phi(-|x|) = e^(-x^2 / 2) R(|x|), where R is a
+   * polynomial in {@code t = 1 / (1 + |x| / 4)} that vanishes at t = 0 (the form of Abramowitz and Stegun, 7.1.26, to higher degree).
+   */
+  private static void gelu(long vectors, long out, int n) {
+    for (int i = 0; i < n; i++) {
+      FloatVector y = fromMemorySegment(F, MEMORY, vectors + (long) i * BYTES, ORDER);
+      FloatVector x = y.mul(y).mul(-0.5f);
+      // as exp does, for x of 0 and less
+      x = x.blend(-105f, x.compare(LT, -105f));
+      FloatVector rounded = x.fma(LOG2_E, ROUND);
+      FloatVector k = rounded.sub(ROUND);
+      FloatVector r = k.fma(broadcast(F, -LN2_HIGH), x);
+      r = k.fma(broadcast(F, -LN2_LOW), r);
+      FloatVector p = r.fma(EXP_6, EXP_5);
+      p = p.fma(r, broadcast(F, EXP_4));
+      p = p.fma(r, broadcast(F, EXP_3));
+      p = p.fma(r, broadcast(F, EXP_2));
+      p = r.mul(r).fma(p, r).add(1f);
+      IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
+      IntVector half = exponent.lanewise(ASHR, 1);
+      FloatVector e = p.mul(half.add(127).lanewise(LSHL, 23).reinterpretAsFloats())
+          .mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
+      FloatVector t = broadcast(F, 1f).div(y.abs().fma(0.25f, 1f));
+      FloatVector q = t.fma(0.02517484f, -0.15011063f);
+      q = q.fma(t, broadcast(F, 0.29046954f));
+      q = q.fma(t, broadcast(F, -0.19921373f));
+      q = q.fma(t, broadcast(F, 0.19713434f));
+      q = q.fma(t, broadcast(F, 0.03494164f));
+      q = q.fma(t, broadcast(F, 0.10321786f));
+      q = q.fma(t, broadcast(F, 0.09859328f));
+      q = q.fma(t, broadcast(F, 0.09979283f));
+      FloatVector tail = e.mul(q.mul(t));
+      y.mul(tail.blend(broadcast(F, 1f).sub(tail), y.compare(GT, 0f))).intoMemorySegment(MEMORY, out + (long) i * BYTES, ORDER);
     }
   }
 }

@@ -192,7 +192,7 @@ final class Gemm {
         write(sums, b, r, to, count);
       } else {
         write(sums, b, 0, sums, count);
-        Elementary.activate(activation, sums, sums, count);
+        Elementary.activate(activation, sums, sums, Math.ceilDiv(count, COUNT) * COUNT, 0);
         write(sums, 0, r, to, count);
       }
     }

@@ -1,8 +1,13 @@
 package azulejo.kernels.vector;
 
+
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.FloatVector.zero;
 
 import azulejo.kernels.Activation;
 import azulejo.kernels.Backend;
@@ -11,6 +16,7 @@ import azulejo.kernels.Norm;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.cpu.CpuBuffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Normalisations. Each ends in {@code x * factor + offset} with factor and offset per channel, into which weight, bias, modulation and the
@@ -72,8 +78,9 @@ final class Norms {
   private static void normRow(long x, float mean, float scale, long factor, long offset, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      FloatVector y = Lanes.load(x + 4L * i).sub(mean).mul(scale);
-      Lanes.store(y.fma(Lanes.load(factor + 4L * i), Lanes.load(offset + 4L * i)), out + 4L * i);
+      FloatVector y = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sub(mean).mul(scale);
+      FloatVector w = fromMemorySegment(F, MEMORY, factor + 4L * i, ORDER);
+      y.fma(w, fromMemorySegment(F, MEMORY, offset + 4L * i, ORDER)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector y = Lanes.load(x + 4L * i, n - i).sub(mean).mul(scale);
@@ -83,49 +90,50 @@ final class Norms {
 
   /** The sum of n floats, in four chains of lanes. */
   static float sum(long x, int n) {
-    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s0 = zero(F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     int i = 0;
     for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-      s0 = s0.add(Lanes.load(x + 4L * i));
-      s1 = s1.add(Lanes.load(x + 4L * i + BYTES));
-      s2 = s2.add(Lanes.load(x + 4L * i + 2 * BYTES));
-      s3 = s3.add(Lanes.load(x + 4L * i + 3 * BYTES));
+      s0 = s0.add(fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));
+      s1 = s1.add(fromMemorySegment(F, MEMORY, x + 4L * i + BYTES, ORDER));
+      s2 = s2.add(fromMemorySegment(F, MEMORY, x + 4L * i + 2 * BYTES, ORDER));
+      s3 = s3.add(fromMemorySegment(F, MEMORY, x + 4L * i + 3 * BYTES, ORDER));
     }
     for (; i <= n - COUNT; i += COUNT) {
-      s0 = s0.add(Lanes.load(x + 4L * i));
+      s0 = s0.add(fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));
     }
     if (i < n) {
-      s1 = s1.add(Lanes.load(x + 4L * i, n - i));
+      s1 = s1.add(fromMemorySegment(F, MEMORY, x + 4L * i, ORDER, F.indexInRange(0, n - i)));
     }
     return Elementary.sum(s0.add(s1).add(s2.add(s3)));
   }
 
   /** The sum of {@code (x - centre)^2} over n floats. */
   static float sumOfSquares(long x, float centre, int n) {
-    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s0 = zero(F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     int i = 0;
     for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-      FloatVector d0 = Lanes.load(x + 4L * i).sub(centre);
-      FloatVector d1 = Lanes.load(x + 4L * i + BYTES).sub(centre);
-      FloatVector d2 = Lanes.load(x + 4L * i + 2 * BYTES).sub(centre);
-      FloatVector d3 = Lanes.load(x + 4L * i + 3 * BYTES).sub(centre);
+      FloatVector d0 = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sub(centre);
+      FloatVector d1 = fromMemorySegment(F, MEMORY, x + 4L * i + BYTES, ORDER).sub(centre);
+      FloatVector d2 = fromMemorySegment(F, MEMORY, x + 4L * i + 2 * BYTES, ORDER).sub(centre);
+      FloatVector d3 = fromMemorySegment(F, MEMORY, x + 4L * i + 3 * BYTES, ORDER).sub(centre);
       s0 = d0.fma(d0, s0);
       s1 = d1.fma(d1, s1);
       s2 = d2.fma(d2, s2);
       s3 = d3.fma(d3, s3);
     }
     for (; i <= n - COUNT; i += COUNT) {
-      FloatVector d = Lanes.load(x + 4L * i).sub(centre);
+      FloatVector d = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sub(centre);
       s0 = d.fma(d, s0);
     }
     if (i < n) {
-      FloatVector d = FloatVector.zero(F).blend(Lanes.load(x + 4L * i, n - i).sub(centre), F.indexInRange(0, n - i));
+      VectorMask<Float> mask = F.indexInRange(0, n - i);
+      FloatVector d = zero(F).blend(fromMemorySegment(F, MEMORY, x + 4L * i, ORDER, mask).sub(centre), mask);
       s1 = d.fma(d, s1);
     }
     return Elementary.sum(s0.add(s1).add(s2.add(s3)));
@@ -157,11 +165,12 @@ final class Norms {
       for (int b = 0; b < batch; b++) {
         normalise(moments, b * parts, parts, pixels, each, groups, eps, address(weight), address(bias), factor.at(b), offset.at(b), channels);
       }
-      workers.run(batch * parts, (task, _) -> {
+      workers.run(batch * parts, (task, worker) -> {
         int b = task / parts;
         int first = task % parts * each;
         int row = b * pixels + first;
-        scale(activation, from.at(row), from.stride(), factor.at(b), offset.at(b), to.at(row), to.stride(), Math.min(each, pixels - first), channels);
+        scale(activation, from.at(row), from.stride(), factor.at(b), offset.at(b), to.at(row), to.stride(), Math.min(each, pixels - first),
+            channels, workers.scratch(worker, BYTES));
       });
     }
   }
@@ -213,7 +222,8 @@ final class Norms {
   }
 
   /** {@code out = activation(x * factor + offset)} for n pixels, a cache-sized run of them at a time. */
-  private static void scale(Activation activation, long x, long xStride, long factor, long offset, long out, long outStride, int n, int channels) {
+  private static void scale(Activation activation, long x, long xStride, long factor, long offset, long out, long outStride, int n,
+      int channels, long spare) {
     int run = Math.max(1, RUN / channels);
     for (int p = 0; p < n; p += run) {
       int rows = Math.min(run, n - p);
@@ -221,10 +231,10 @@ final class Norms {
         Pointwise.affineRow(x + r * xStride, factor, offset, out + r * outStride, channels);
       }
       if (activation != Activation.NONE && outStride == 4L * channels) {
-        Elementary.activate(activation, out + p * outStride, out + p * outStride, rows * channels);
+        Elementary.activate(activation, out + p * outStride, out + p * outStride, rows * channels, spare);
       } else if (activation != Activation.NONE) {
         for (int r = p; r < p + rows; r++) {
-          Elementary.activate(activation, out + r * outStride, out + r * outStride, channels);
+          Elementary.activate(activation, out + r * outStride, out + r * outStride, channels, spare);
         }
       }
     }
@@ -296,29 +306,30 @@ final class Norms {
   }
 
   private static void sums4(long x, long stride, int n, long out) {
-    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s0 = zero(F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     for (int i = 0; i < n; i++) {
       long row = x + i * stride;
-      s0 = s0.add(Lanes.load(row));
-      s1 = s1.add(Lanes.load(row + BYTES));
-      s2 = s2.add(Lanes.load(row + 2 * BYTES));
-      s3 = s3.add(Lanes.load(row + 3 * BYTES));
+      s0 = s0.add(fromMemorySegment(F, MEMORY, row, ORDER));
+      s1 = s1.add(fromMemorySegment(F, MEMORY, row + BYTES, ORDER));
+      s2 = s2.add(fromMemorySegment(F, MEMORY, row + 2 * BYTES, ORDER));
+      s3 = s3.add(fromMemorySegment(F, MEMORY, row + 3 * BYTES, ORDER));
     }
-    Lanes.store(s0, out);
-    Lanes.store(s1, out + BYTES);
-    Lanes.store(s2, out + 2 * BYTES);
-    Lanes.store(s3, out + 3 * BYTES);
+    s0.intoMemorySegment(MEMORY, out, ORDER);
+    s1.intoMemorySegment(MEMORY, out + BYTES, ORDER);
+    s2.intoMemorySegment(MEMORY, out + 2 * BYTES, ORDER);
+    s3.intoMemorySegment(MEMORY, out + 3 * BYTES, ORDER);
   }
 
   private static void sums1(long x, long stride, int n, int lanes, long out) {
-    FloatVector s = FloatVector.zero(F);
+    VectorMask<Float> mask = F.indexInRange(0, lanes);
+    FloatVector s = zero(F);
     for (int i = 0; i < n; i++) {
-      s = s.add(Lanes.load(x + i * stride, lanes));
+      s = s.add(fromMemorySegment(F, MEMORY, x + i * stride, ORDER, mask));
     }
-    Lanes.store(s, out, lanes);
+    s.intoMemorySegment(MEMORY, out, ORDER, mask);
   }
 
   /** {@code out[c] = sum of (x[i][c] - centre[c])^2 over i}. */
@@ -333,39 +344,40 @@ final class Norms {
   }
 
   private static void squares4(long x, long stride, int n, long centre, long out) {
-    FloatVector c0 = Lanes.load(centre);
-    FloatVector c1 = Lanes.load(centre + BYTES);
-    FloatVector c2 = Lanes.load(centre + 2 * BYTES);
-    FloatVector c3 = Lanes.load(centre + 3 * BYTES);
-    FloatVector s0 = FloatVector.zero(F);
+    FloatVector c0 = fromMemorySegment(F, MEMORY, centre, ORDER);
+    FloatVector c1 = fromMemorySegment(F, MEMORY, centre + BYTES, ORDER);
+    FloatVector c2 = fromMemorySegment(F, MEMORY, centre + 2 * BYTES, ORDER);
+    FloatVector c3 = fromMemorySegment(F, MEMORY, centre + 3 * BYTES, ORDER);
+    FloatVector s0 = zero(F);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     for (int i = 0; i < n; i++) {
       long row = x + i * stride;
-      FloatVector d0 = Lanes.load(row).sub(c0);
-      FloatVector d1 = Lanes.load(row + BYTES).sub(c1);
-      FloatVector d2 = Lanes.load(row + 2 * BYTES).sub(c2);
-      FloatVector d3 = Lanes.load(row + 3 * BYTES).sub(c3);
+      FloatVector d0 = fromMemorySegment(F, MEMORY, row, ORDER).sub(c0);
+      FloatVector d1 = fromMemorySegment(F, MEMORY, row + BYTES, ORDER).sub(c1);
+      FloatVector d2 = fromMemorySegment(F, MEMORY, row + 2 * BYTES, ORDER).sub(c2);
+      FloatVector d3 = fromMemorySegment(F, MEMORY, row + 3 * BYTES, ORDER).sub(c3);
       s0 = d0.fma(d0, s0);
       s1 = d1.fma(d1, s1);
       s2 = d2.fma(d2, s2);
       s3 = d3.fma(d3, s3);
     }
-    Lanes.store(s0, out);
-    Lanes.store(s1, out + BYTES);
-    Lanes.store(s2, out + 2 * BYTES);
-    Lanes.store(s3, out + 3 * BYTES);
+    s0.intoMemorySegment(MEMORY, out, ORDER);
+    s1.intoMemorySegment(MEMORY, out + BYTES, ORDER);
+    s2.intoMemorySegment(MEMORY, out + 2 * BYTES, ORDER);
+    s3.intoMemorySegment(MEMORY, out + 3 * BYTES, ORDER);
   }
 
   private static void squares1(long x, long stride, int n, int lanes, long centre, long out) {
-    FloatVector c = Lanes.load(centre, lanes);
-    FloatVector s = FloatVector.zero(F);
+    VectorMask<Float> mask = F.indexInRange(0, lanes);
+    FloatVector c = fromMemorySegment(F, MEMORY, centre, ORDER, mask);
+    FloatVector s = zero(F);
     for (int i = 0; i < n; i++) {
-      FloatVector d = Lanes.load(x + i * stride, lanes).sub(c);
+      FloatVector d = fromMemorySegment(F, MEMORY, x + i * stride, ORDER, mask).sub(c);
       s = d.fma(d, s);
     }
-    Lanes.store(s, out, lanes);
+    s.intoMemorySegment(MEMORY, out, ORDER, mask);
   }
 
   private static double total(long x, int n) {

@@ -1,7 +1,11 @@
 package azulejo.kernels.vector;
 
+
 import static azulejo.kernels.vector.Lanes.COUNT;
+import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.MEMORY;
+import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import azulejo.kernels.Activation;
 import azulejo.kernels.Checks;
@@ -45,9 +49,10 @@ final class Pointwise {
   static void activate(Workers workers, Tensor x, Activation activation, Tensor out) {
     Rows from = Rows.of(x);
     Rows to = Rows.of(out);
-    to.forEach(workers, (first, end, _) -> {
+    to.forEach(workers, (first, end, worker) -> {
+      long spare = workers.scratch(worker, Lanes.BYTES);
       for (int i = first; i < end; i++) {
-        Elementary.activate(activation, from.at(i), to.at(i), to.columns());
+        Elementary.activate(activation, from.at(i), to.at(i), to.columns(), spare);
       }
     });
   }
@@ -55,9 +60,10 @@ final class Pointwise {
   static void gate(Workers workers, Tensor x, Activation activation, Tensor out) {
     Rows from = Rows.of(x);
     Rows to = Rows.of(out);
-    to.forEach(workers, (first, end, _) -> {
+    to.forEach(workers, (first, end, worker) -> {
+      long spare = workers.scratch(worker, Lanes.BYTES);
       for (int i = first; i < end; i++) {
-        Elementary.activate(activation, from.at(i) + 4L * to.columns(), to.at(i), to.columns());
+        Elementary.activate(activation, from.at(i) + 4L * to.columns(), to.at(i), to.columns(), spare);
         multiplyRow(from.at(i), to.at(i), to.columns());
       }
     });
@@ -119,7 +125,7 @@ final class Pointwise {
   static void copyRow(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(Lanes.load(x + 4L * i), out + 4L * i);
+      fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       Lanes.store(Lanes.load(x + 4L * i, n - i), out + 4L * i, n - i);
@@ -129,7 +135,8 @@ final class Pointwise {
   private static void addRow(long x, long y, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(Lanes.load(x + 4L * i).add(Lanes.load(y + 4L * i)), out + 4L * i);
+      FloatVector a = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+      a.add(fromMemorySegment(F, MEMORY, y + 4L * i, ORDER)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       Lanes.store(Lanes.load(x + 4L * i, n - i).add(Lanes.load(y + 4L * i, n - i)), out + 4L * i, n - i);
@@ -139,7 +146,8 @@ final class Pointwise {
   private static void multiplyRow(long x, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(Lanes.load(x + 4L * i).mul(Lanes.load(out + 4L * i)), out + 4L * i);
+      FloatVector a = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+      a.mul(fromMemorySegment(F, MEMORY, out + 4L * i, ORDER)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       Lanes.store(Lanes.load(x + 4L * i, n - i).mul(Lanes.load(out + 4L * i, n - i)), out + 4L * i, n - i);
@@ -150,8 +158,9 @@ final class Pointwise {
     long shift = scaleShift + 4L * n;
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      FloatVector scale = Lanes.load(scaleShift + 4L * i).add(1f);
-      Lanes.store(Lanes.load(x + 4L * i).fma(scale, Lanes.load(shift + 4L * i)), out + 4L * i);
+      FloatVector scale = fromMemorySegment(F, MEMORY, scaleShift + 4L * i, ORDER).add(1f);
+      FloatVector a = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+      a.fma(scale, fromMemorySegment(F, MEMORY, shift + 4L * i, ORDER)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector scale = Lanes.load(scaleShift + 4L * i, n - i).add(1f);
@@ -163,7 +172,9 @@ final class Pointwise {
   static void affineRow(long x, long factor, long offset, long out, int n) {
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      Lanes.store(Lanes.load(x + 4L * i).fma(Lanes.load(factor + 4L * i), Lanes.load(offset + 4L * i)), out + 4L * i);
+      FloatVector a = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+      FloatVector b = fromMemorySegment(F, MEMORY, factor + 4L * i, ORDER);
+      a.fma(b, fromMemorySegment(F, MEMORY, offset + 4L * i, ORDER)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
     }
     if (i < n) {
       FloatVector y = Lanes.load(x + 4L * i, n - i).fma(Lanes.load(factor + 4L * i, n - i), Lanes.load(offset + 4L * i, n - i));

@@ -1,10 +1,14 @@
 package azulejo.kernels.vector;
 
+
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.I;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.FloatVector.zero;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.MAX;
@@ -75,8 +79,7 @@ final class Sampling {
           Truncation.keepTopK(x, codes, draw.topK());
         }
         int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
-        weigh(x, max, codes, lanes);
-        float sum = Elementary.sumFloats(lanes);
+        float sum = weigh(x, max, codes, lanes);
         if (draw.topP() < 1) {
           Truncation.keepTopP(x, codes, Truncation.sum(x, codes, lanes), draw.topP(), lanes);
           sum = (float) Truncation.sum(x, codes, lanes);
@@ -109,24 +112,24 @@ final class Sampling {
    * Without guidance c is u, which leaves u as it is.
    */
   private static float guide(long u, long c, float guidance, long out, int n) {
-    FloatVector scale = FloatVector.broadcast(F, guidance);
-    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector finite = FloatVector.zero(F);
+    FloatVector scale = broadcast(F, guidance);
+    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector finite = zero(F);
     // Of finite logits the sum of zeros, in whatever order; of others NaN.
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      FloatVector from = Lanes.load(u + 4L * i);
-      FloatVector x = Lanes.load(c + 4L * i).sub(from).fma(scale, from);
-      Lanes.store(x, out + 4L * i);
+      FloatVector from = fromMemorySegment(F, MEMORY, u + 4L * i, ORDER);
+      FloatVector x = fromMemorySegment(F, MEMORY, c + 4L * i, ORDER).sub(from).fma(scale, from);
+      x.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
       max = max.blend(x, x.compare(GT, max));
-      finite = x.fma(FloatVector.zero(F), finite);
+      finite = x.fma(zero(F), finite);
     }
     if (i < n) {
       FloatVector from = Lanes.load(u + 4L * i, n - i);
       FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
-      finite = x.fma(FloatVector.zero(F), finite);
-      x = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
-      Lanes.store(x, out + 4L * i);
+      finite = x.fma(zero(F), finite);
+      x = broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
+      x.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
       max = max.blend(x, x.compare(GT, max));
     }
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
@@ -134,35 +137,32 @@ final class Sampling {
 
   /** Divides the padded logits by {@code temperature}; returns as {@link #guide} does. */
   private static float cool(long x, float temperature, int n) {
-    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector finite = FloatVector.zero(F);
+    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector finite = zero(F);
     for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = Lanes.load(x + 4L * i).div(temperature);
+      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(temperature);
       v.intoMemorySegment(MEMORY, x + 4L * i, ORDER);
       max = max.blend(v, v.compare(GT, max));
-      finite = finite.blend(v.fma(FloatVector.zero(F), finite), F.indexInRange(i, n));
+      finite = finite.blend(v.fma(zero(F), finite), F.indexInRange(i, n));
     }
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
   }
 
-  /** Turns logits into {@code e^(x - max)}, up to the padding's end, and writes the sum of each lane to {@code lanes}. */
-  private static void weigh(long x, float max, int n, long lanes) {
-    FloatVector sum = FloatVector.zero(F);
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector e = Elementary.exp(Lanes.load(x + 4L * i).sub(max));
-      e.intoMemorySegment(MEMORY, x + 4L * i, ORDER);
-      sum = sum.add(e);
-    }
-    sum.intoMemorySegment(MEMORY, lanes, ORDER);
+  /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum; {@code lanes} is room for two vectors. */
+  private static float weigh(long x, float max, int n, long lanes) {
+    broadcast(F, max).intoMemorySegment(MEMORY, lanes, ORDER);
+    zero(F).intoMemorySegment(MEMORY, lanes + Lanes.BYTES, ORDER);
+    Elementary.weigh(x, Lanes.BYTES, Math.ceilDiv(n, COUNT), 1, lanes, lanes + Lanes.BYTES);
+    return Elementary.sumFloats(lanes + Lanes.BYTES);
   }
 
   /** The code with the largest {@code weight / q}, the lowest one on a tie; {@code lanes} is room for two vectors. */
   private static int race(long weights, long q, int n, long lanes) {
-    FloatVector best = FloatVector.broadcast(F, -1f);
+    FloatVector best = broadcast(F, -1f);
     IntVector winner = IntVector.zero(I);
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      FloatVector score = Lanes.load(weights + 4L * i).div(Lanes.load(q + 4L * i));
+      FloatVector score = fromMemorySegment(F, MEMORY, weights + 4L * i, ORDER).div(fromMemorySegment(F, MEMORY, q + 4L * i, ORDER));
       VectorMask<Float> better = score.compare(GT, best);
       best = best.blend(score, better);
       winner = winner.blend(LANE.add(i), better.cast(I));
@@ -180,10 +180,10 @@ final class Sampling {
 
   /** The code with the largest value of a padded row, the lowest one on a tie, 0 if none is above -infinity; {@code lanes} is room for two vectors. */
   static int argmax(long x, int n, long lanes) {
-    FloatVector best = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector best = broadcast(F, Float.NEGATIVE_INFINITY);
     IntVector winner = IntVector.zero(I);
     for (int i = 0; i < n; i += COUNT) {
-      FloatVector value = Lanes.load(x + 4L * i);
+      FloatVector value = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
       VectorMask<Float> better = value.compare(GT, best);
       best = best.blend(value, better);
       winner = winner.blend(LANE.add(i), better.cast(I));

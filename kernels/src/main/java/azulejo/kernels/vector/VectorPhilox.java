@@ -3,6 +3,7 @@ package azulejo.kernels.vector;
 import static azulejo.kernels.vector.Lanes.BYTES;
 import static azulejo.kernels.vector.Lanes.COUNT;
 import static azulejo.kernels.vector.Lanes.F;
+import static azulejo.kernels.vector.Lanes.I;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.VectorOperators.ASHR;
@@ -28,9 +29,11 @@ final class VectorPhilox {
   private static final LongVector LANE = LongVector.zero(L).addIndex(1);
   private static final long LOW = 0xFFFFFFFFL;
 
-  // Lanes a0 b0 a1 b1 ... from the lower and from the upper halves of two vectors.
-  private static final VectorShuffle<Long> ZIP_LOWER = VectorShuffle.makeZip(L, 0);
-  private static final VectorShuffle<Long> ZIP_UPPER = VectorShuffle.makeZip(L, 1);
+  // To pairs of words a0 b0 a1 b1 ... from two vectors of pairs: each pair of a vector's lower or upper half twice, and which of them come from b.
+  // (LongVector's rearrange of two vectors does the same, but is not compiled at 128 bits.)
+  private static final VectorShuffle<Integer> LOWER = VectorShuffle.fromOp(I, i -> i / 4 * 2 + i % 2);
+  private static final VectorShuffle<Integer> UPPER = VectorShuffle.fromOp(I, i -> COUNT / 2 + i / 4 * 2 + i % 2);
+  private static final VectorMask<Integer> SECOND = VectorMask.fromLong(I, 0xCCCC);
 
   private VectorPhilox() {}
 
@@ -72,17 +75,19 @@ final class VectorPhilox {
         k0 += Philox.W0;
         k1 += Philox.W1;
       }
-      LongVector words01 = x0.and(LOW).or(x1.lanewise(LSHL, 32));
-      LongVector words23 = x2.and(LOW).or(x3.lanewise(LSHL, 32));
-      words01.rearrange(ZIP_LOWER, words23).reinterpretAsInts().intoMemorySegment(MEMORY, out + 4L * code, ORDER);
-      words01.rearrange(ZIP_UPPER, words23).reinterpretAsInts().intoMemorySegment(MEMORY, out + 4L * code + BYTES, ORDER);
+      IntVector words01 = x0.and(LOW).or(x1.lanewise(LSHL, 32)).reinterpretAsInts();
+      IntVector words23 = x2.and(LOW).or(x3.lanewise(LSHL, 32)).reinterpretAsInts();
+      IntVector lower = words01.rearrange(LOWER).blend(words23.rearrange(LOWER), SECOND);
+      IntVector upper = words01.rearrange(UPPER).blend(words23.rearrange(UPPER), SECOND);
+      lower.intoMemorySegment(MEMORY, out + 4L * code, ORDER);
+      upper.intoMemorySegment(MEMORY, out + 4L * code + BYTES, ORDER);
     }
   }
 
   /** {@link Philox#exponential}, operation by operation, of n words in place. */
   private static void exponentials(long words, int n) {
     for (int i = 0; i < n; i += COUNT) {
-      IntVector word = Lanes.loadInts(words + 4L * i);
+      IntVector word = IntVector.fromMemorySegment(I, MEMORY, words + 4L * i, ORDER);
       IntVector folded = word.lanewise(XOR, word.lanewise(ASHR, 31));
       FloatVector t = ((FloatVector) folded.convert(I2F, 0)).fma(0x1p-32f, 0x1p-33f);
       VectorMask<Float> upper = word.compare(LT, 0).cast(F);

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.UnaryOperator;
 import jdk.incubator.vector.DoubleVector;
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.Test;
 
 @Tag("lanes")
 class ElementaryTest {
+  private static final long MEMORY = Arena.global().allocate(16L * Lanes.BYTES, Lanes.BYTES).address();
+
   private static float first(UnaryOperator<FloatVector> f, float x) {
     return f.apply(FloatVector.broadcast(Lanes.F, x)).lane(0);
   }
@@ -30,16 +33,51 @@ class ElementaryTest {
     }
   }
 
+  private static UnaryOperator<FloatVector> activation(Activation activation) {
+    return x -> {
+      Lanes.store(x, MEMORY);
+      Elementary.activate(activation, MEMORY, MEMORY, Lanes.COUNT, 0);
+      return Lanes.load(MEMORY);
+    };
+  }
+
+  private static FloatVector weigh(FloatVector x) {
+    Lanes.store(x, MEMORY);
+    Lanes.store(FloatVector.zero(Lanes.F), MEMORY + Lanes.BYTES);
+    Elementary.weigh(MEMORY, Lanes.BYTES, 1, 1, MEMORY + Lanes.BYTES, 0);
+    return Lanes.load(MEMORY);
+  }
+
   @Test
   void exponential() {
-    check(Elementary::exp, Math::exp, -103, 88.7f, 1.5);
-    check(Elementary::exp, Math::exp, -1, 1, 1.5);
-    assertThat(first(Elementary::exp, 0)).isEqualTo(1);
-    assertThat(first(Elementary::exp, -200)).isZero();
-    assertThat(first(Elementary::exp, Float.NEGATIVE_INFINITY)).isZero();
-    assertThat(first(Elementary::exp, 89)).isEqualTo(Float.POSITIVE_INFINITY);
-    assertThat(first(Elementary::exp, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
-    assertThat(first(Elementary::exp, Float.NaN)).isNaN();
+    for (UnaryOperator<FloatVector> exp : List.<UnaryOperator<FloatVector>>of(Elementary::exp, ElementaryTest::weigh)) {
+      check(exp, Math::exp, -103, 88.7f, 1.5);
+      check(exp, Math::exp, -1, 1, 1.5);
+      assertThat(first(exp, 0)).isEqualTo(1);
+      assertThat(first(exp, -200)).isZero();
+      assertThat(first(exp, Float.NEGATIVE_INFINITY)).isZero();
+      assertThat(first(exp, 89)).isEqualTo(Float.POSITIVE_INFINITY);
+      assertThat(first(exp, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+      assertThat(first(exp, Float.NaN)).isNaN();
+    }
+  }
+
+  /** Three vectors with a gap between them, in one of which lane 0 holds the largest value: e^(2 (x - 5)), and their sum on top of 10. */
+  @Test
+  void weights() {
+    long stride = 2L * Lanes.BYTES;
+    long top = MEMORY + 3 * stride;
+    long sum = top + Lanes.BYTES;
+    for (int i = 0; i < 3; i++) {
+      Lanes.store(FloatVector.broadcast(Lanes.F, 5 - i), MEMORY + i * stride);
+    }
+    Lanes.store(FloatVector.broadcast(Lanes.F, 5), top);
+    Lanes.store(FloatVector.broadcast(Lanes.F, 10), sum);
+    Elementary.weigh(MEMORY, stride, 3, 2, top, sum);
+    for (int i = 0; i < 3; i++) {
+      assertThat(Lanes.get(MEMORY + i * stride)).isCloseTo((float) Math.exp(-2 * i), within(1e-7f));
+    }
+    assertThat(Lanes.get(sum)).isCloseTo((float) (11 + Math.exp(-2) + Math.exp(-4)), within(1e-5f));
   }
 
   @Test
@@ -65,33 +103,29 @@ class ElementaryTest {
   }
 
   @Test
-  void sigmoid() {
-    check(Elementary::sigmoid, x -> 1 / (1 + Math.exp(-x)), -87, 30, 3);
-    assertThat(first(Elementary::sigmoid, -200)).isZero();
-    assertThat(first(Elementary::sigmoid, 200)).isEqualTo(1);
-  }
-
-  @Test
   void silu() {
-    check(Elementary::silu, x -> x / (1 + Math.exp(-x)), -87, 30, 3);
+    check(activation(Activation.SILU), x -> x / (1 + Math.exp(-x)), -87, 30, 3);
+    assertThat(first(activation(Activation.SILU), Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+    assertThat(first(activation(Activation.SILU), -Float.MAX_VALUE)).isEqualTo(-0f);
+    assertThat(first(activation(Activation.SILU), Float.NaN)).isNaN();
   }
 
   /** 1.702 and its product with x are rounded before they go into the exponent, so the relative error grows with x. */
   @Test
   void quickGelu() {
-    check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -1, 30, 4);
-    check(Elementary::quickGelu, x -> x / (1 + Math.exp(-1.702 * x)), -20, -1, 40);
+    check(activation(Activation.QUICK_GELU), x -> x / (1 + Math.exp(-1.702 * x)), -1, 30, 4);
+    check(activation(Activation.QUICK_GELU), x -> x / (1 + Math.exp(-1.702 * x)), -20, -1, 40);
   }
 
   /** Its exponent has a rounded cube in it. */
   @Test
   void geluTanh() {
     DoubleUnaryOperator exact = x -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
-    check(Elementary::geluTanh, exact, -1, 20, 5);
-    check(Elementary::geluTanh, exact, -6, -1, 60);
-    assertThat(first(Elementary::geluTanh, Float.MAX_VALUE)).isEqualTo(Float.MAX_VALUE);
-    assertThat(first(Elementary::geluTanh, -Float.MAX_VALUE)).isEqualTo(-0f);
-    assertThat(first(Elementary::geluTanh, Float.NaN)).isNaN();
+    check(activation(Activation.GELU_TANH), exact, -1, 20, 5);
+    check(activation(Activation.GELU_TANH), exact, -6, -1, 60);
+    assertThat(first(activation(Activation.GELU_TANH), Float.MAX_VALUE)).isEqualTo(Float.MAX_VALUE);
+    assertThat(first(activation(Activation.GELU_TANH), -Float.MAX_VALUE)).isEqualTo(-0f);
+    assertThat(first(activation(Activation.GELU_TANH), Float.NaN)).isNaN();
   }
 
   /** The upper tail of the normal distribution: its Taylor series near 0, its continued fraction beyond 3. */
@@ -116,13 +150,13 @@ class ElementaryTest {
   @Test
   void gelu() {
     DoubleUnaryOperator exact = x -> x * (x > 0 ? 1 - tail(x) : tail(-x));
-    check(Elementary::gelu, exact, 0, 20, 5);
-    check(Elementary::gelu, exact, -1, 0, 6);
-    check(Elementary::gelu, exact, -4, -1, 24);
-    check(Elementary::gelu, exact, -12, -4, 140);
-    assertThat(first(Elementary::gelu, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
-    assertThat(first(Elementary::gelu, -20)).isEqualTo(-0f);
-    assertThat(first(Elementary::gelu, Float.NaN)).isNaN();
+    check(activation(Activation.GELU), exact, 0, 20, 5);
+    check(activation(Activation.GELU), exact, -1, 0, 6);
+    check(activation(Activation.GELU), exact, -4, -1, 24);
+    check(activation(Activation.GELU), exact, -12, -4, 140);
+    assertThat(first(activation(Activation.GELU), Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
+    assertThat(first(activation(Activation.GELU), -20)).isEqualTo(-0f);
+    assertThat(first(activation(Activation.GELU), Float.NaN)).isNaN();
   }
 
   /** Pairs far apart first: a sum in any other order loses the small values, or keeps them. */
@@ -152,7 +186,7 @@ class ElementaryTest {
           Arrays.fill(values, 7);
           MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
           MemorySegment out = arena.allocate(x.byteSize(), 4).fill((byte) 0);
-          Elementary.activate(activation, x.address(), out.address(), n);
+          Elementary.activate(activation, x.address(), out.address(), n, MEMORY);
           for (int i = 0; i < out.byteSize() / 4; i++) {
             float y = out.getAtIndex(ValueLayout.JAVA_FLOAT, i);
             assertThat(y != 0).as("%s of %d, element %d is %s", activation, n, i, y).isEqualTo(i < n);

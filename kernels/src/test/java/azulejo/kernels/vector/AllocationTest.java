@@ -1,0 +1,125 @@
+package azulejo.kernels.vector;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.AttentionMask;
+import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
+import azulejo.kernels.Filter;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Matrix;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Norm;
+import azulejo.kernels.Padding;
+import azulejo.kernels.Shape;
+import azulejo.kernels.Stream;
+import azulejo.kernels.Tensor;
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A compiled kernel makes no garbage. Where the JIT does not inline what takes or gives a vector, it boxes the vector, and the kernel is slower by a
+ * factor of ten with results that are right: only this shows it.
+ */
+class AllocationTest {
+  /** An op here has 32 768 elements or more (attention of one query 4 096 scores): their vectors in boxes take four bytes an element and more. */
+  private static final long ALLOWED = 50_000;
+
+  @ParameterizedTest
+  @ValueSource(ints = {128, 256, 512})
+  void aCompiledKernelMakesNoGarbage(int bits) throws Exception {
+    // -Xbatch: a call waits for the compiler, so the warm-up reaches the last one however busy the machine is
+    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--add-modules", "jdk.incubator.vector",
+        "--enable-native-access=ALL-UNNAMED", "-Xbatch", "-Dazulejo.vector.bits=" + bits, "-cp", System.getProperty("java.class.path"),
+        AllocationTest.class.getName()).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+    assertThat(output.lines().filter(line -> line.contains("\t"))).hasSizeGreaterThan(15).allSatisfy(line ->
+        assertThat(Long.parseLong(line.substring(line.indexOf('\t') + 1))).as(line).isLessThan(ALLOWED));
+  }
+
+  /** The JVM that is started: prints the bytes that a call of each op allocates. */
+  public static void main(String[] args) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (VectorBackend backend = new VectorBackend(1)) {
+      ops(backend).forEach((name, op) -> {
+        for (int i = 0; i < 300; i++) {
+          op.run();
+        }
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < 10; i++) {
+          op.run();
+        }
+        System.out.println(name + "\t" + (threads.getCurrentThreadAllocatedBytes() - before) / 10);
+      });
+    }
+  }
+
+  private static Map<String, Runnable> ops(VectorBackend b) {
+    Map<String, Runnable> ops = new LinkedHashMap<>();
+    Tensor x = floats(b, 2, 64, 256);
+    Tensor image = floats(b, 2, 16, 16, 128);
+    Tensor out = b.alloc(DType.F32, 2, 64, 256);
+    Tensor imageOut = b.alloc(DType.F32, 2, 16, 16, 128);
+    Tensor channels = floats(b, 256);
+    Tensor scaleShift = floats(b, 2, 512);
+    ops.put("add", () -> b.add(x, channels, out));
+    for (Activation activation : Activation.values()) {
+      ops.put("activate " + activation, () -> b.activate(x, activation, out));
+    }
+    ops.put("gate", () -> b.gate(x, Activation.GELU, out.reshape(4, 64, 128).slice(0, 0, 2)));
+    ops.put("modulate", () -> b.modulate(x, scaleShift, out));
+    for (Norm norm : Norm.values()) {
+      ops.put("norm " + norm, () -> b.norm(norm, x, channels, channels, 1e-6f, scaleShift, out));
+    }
+    ops.put("groupNorm", () -> b.groupNorm(image, 32, channels.slice(0, 0, 128), null, 1e-6f, Activation.SILU, imageOut));
+    ops.put("globalResponseNorm", () -> b.globalResponseNorm(x, channels, channels, out));
+    ops.put("depthwiseConv2d", weights(b.tensor(random(128, 1, 3, 3)), w -> b.depthwiseConv2d(image, w, null, imageOut)));
+    ops.put("attention", () -> b.attention(x, x, x, 4, 0.1f, AttentionMask.CAUSAL, out));
+    ops.put("attention with bias", weights(floats(b, 1, 4, 64, 64), w -> b.attention(x, x, x, 4, 0.1f, AttentionMask.NONE, w, out)));
+    ops.put("attention of one query", () -> b.attention(x.slice(1, 0, 1), x, x, 4, 0.1f, AttentionMask.NONE, out.slice(1, 0, 1)));
+    Matrix matrix = b.matrix(random(256, 256));
+    ops.put("linear", () -> b.linear(x, matrix, channels, Activation.GELU, x, out));
+    Filter filter = b.filter(random(128, 128, 3, 3));
+    ops.put("conv2d", () -> b.conv2d(image, filter, null, 1, Padding.same(1), null, imageOut));
+    Tensor logits = floats(b, 2, 1, 8, 4096);
+    Tensor open = b.tensor(HostTensor.of("open", new int[] {0, 1, 2, 3, 4, 5, 6, 7}, 1, 8));
+    Tensor step = b.tensor(HostTensor.of("step", new int[1], 1));
+    Tensor fault = b.tensor(HostTensor.of("fault", new int[1], 1));
+    Tensor tokens = b.alloc(DType.I32, 1, 8);
+    Tensor probability = b.alloc(DType.F32, 1, 8);
+    Noise noise = new Noise.Counter(b.tensor(HostTensor.of("keys", new long[2], 1, 2)), Stream.DRAW);
+    ops.put("draw", () -> b.draw(logits, Draw.guided(3), open, noise, step, tokens, probability, fault));
+    ops.put("draw from the likely", () -> b.draw(logits, new Draw(3, 0.9f, 500, 0.9f, false), open, noise, step, tokens, probability, fault));
+    return ops;
+  }
+
+  private interface WithWeights {
+    void run(Tensor weights);
+  }
+
+  private static Runnable weights(Tensor weights, WithWeights op) {
+    return () -> op.run(weights);
+  }
+
+  private static Tensor floats(VectorBackend b, long... dims) {
+    return b.tensor(random(dims));
+  }
+
+  private static HostTensor random(long... dims) {
+    Random random = new Random(7);
+    float[] values = new float[Math.toIntExact(Shape.of(dims).elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextFloat() - 0.5f;
+    }
+    return HostTensor.of("random", values, dims);
+  }
+}
