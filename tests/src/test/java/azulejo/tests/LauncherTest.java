@@ -114,7 +114,7 @@ class LauncherTest {
     }
     new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
     Result result = finish(process);
-    assertThat(result.err).endsWith("stopping (Ctrl-C again to stop at once)\nazulejo: stopped, nothing was written\n");
+    assertThat(result.err).endsWith("stopping (Ctrl-C again to stop at once)\nazulejo: stopped\n");
     assertThat(result.status).isEqualTo(130);
     assertNothingWritten();
   }
