@@ -43,6 +43,11 @@ public enum WeightFormat {
     for (int i = from; i < from + count; i++) {
       largest = Math.max(largest, Math.abs(values[i]));
     }
+    return scale(largest);
+  }
+
+  /** The scale of a row whose largest magnitude this is. */
+  public static float scale(float largest) {
     return largest / 127;
   }
 

@@ -3,6 +3,7 @@ package azulejo.kernels.vector;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Padding;
+import azulejo.kernels.WeightFormat;
 import java.lang.foreign.SegmentAllocator;
 
 /**
@@ -21,7 +22,7 @@ final class Conv2d {
    *
    * @param matrices the packed matrix [O, KH * KW * I], or the 36 matrices [O, I] of {@link Winograd}
    */
-  record Packed(Gemm.Packed[] matrices, int inputs, int height, int width) implements Filter {
+  record Packed(Panels[] matrices, int inputs, int height, int width) implements Filter {
     @Override
     public int outputs() {
       return matrices[0].outputs();
@@ -36,9 +37,9 @@ final class Conv2d {
     int height = weight.shape().size(2);
     int width = weight.shape().size(3);
     int outputs = weight.shape().size(0);
-    Gemm.Packed[] matrices = Winograd.suits(outputs, inputs, height, width)
+    Panels[] matrices = Winograd.suits(outputs, inputs, height, width)
         ? Winograd.pack(workers, allocator, weight)
-        : new Gemm.Packed[] {Gemm.pack(workers, allocator, weight, outputs, inputs, Math.multiplyExact(height, width))};
+        : new Panels[] {Panels.pack(workers, allocator, weight, outputs, inputs, Math.multiplyExact(height, width), WeightFormat.F32)};
     return new Packed(matrices, inputs, height, width);
   }
 
@@ -76,27 +77,28 @@ final class Conv2d {
       Winograd.conv2d(workers, x, filter.matrices, epilogue);
       return;
     }
-    Gemm.Packed weight = filter.matrices[0];
+    Panels weight = filter.matrices[0];
     int pixels = Math.multiplyExact(Math.multiplyExact(x.batch, x.outHeight()), x.outWidth());
     if (x.isPixelwise()) {
       Gemm.linear(workers, x.address, x.pixelStride, pixels, weight, epilogue);
       return;
     }
-    Gemm.Split split = Gemm.Split.of(pixels, weight.panels(), workers.threads());
+    Gemm.Split split = Gemm.Split.of(pixels, weight, workers.threads());
     workers.run(split.tasks(), (task, worker) -> {
       int row = split.row(task);
       int rows = split.rows(task);
       int from = split.panel(task);
       int to = split.panelEnd(task);
       int widest = Math.min(Gemm.DEPTH, weight.inputs());
-      long sums = workers.scratch(worker, Gemm.sumsBytes(rows, to - from) + (long) rows * widest * Float.BYTES);
-      long gathered = sums + Gemm.sumsBytes(rows, to - from);
+      long sumsBytes = Gemm.sumsBytes(rows, weight, from, to);
+      long sums = workers.scratch(worker, sumsBytes + (long) rows * widest * Float.BYTES);
+      long gathered = sums + sumsBytes;
       for (int k = 0; k < weight.inputs(); k += Gemm.DEPTH) {
         int depth = Math.min(Gemm.DEPTH, weight.inputs() - k);
         gather(x, row, rows, k, depth, gathered);
-        Gemm.multiply(gathered, (long) depth * Float.BYTES, rows, depth, weight, k, from, to, sums);
+        Gemm.multiply(gathered, (long) depth * Float.BYTES, rows, weight, k, from, to, sums);
       }
-      Gemm.finish(sums, row, rows, weight.outputs(), from, to, epilogue);
+      Gemm.finish(sums, row, rows, weight, from, to, epilogue);
     });
   }
 

@@ -28,9 +28,8 @@ final class Lanes {
   /** Floats in a vector. */
   static final int COUNT = F.length();
 
-  /** Vector registers: AVX-512 and AArch64 have 32, AVX2 has 16. */
-  static final int REGISTERS =
-      FloatVector.SPECIES_PREFERRED.vectorBitSize() == 512 || System.getProperty("os.arch").equals("aarch64") ? 32 : 16;
+  /** Vector registers that a machine of this width has: AVX-512 and AArch64 32, AVX2 16. */
+  static final int REGISTERS = F.vectorBitSize() == 512 || System.getProperty("os.arch").equals("aarch64") ? 32 : 16;
 
   /** What memory for vectors is aligned to, in bytes: a cache line, and the widest vector. */
   static final long ALIGNMENT = 64;
@@ -113,6 +112,14 @@ final class Lanes {
 
   static void setDouble(long address, double value) {
     MEMORY.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, address, value);
+  }
+
+  static void setByte(long address, byte value) {
+    MEMORY.set(ValueLayout.JAVA_BYTE, address, value);
+  }
+
+  static void setShort(long address, short value) {
+    MEMORY.set(ValueLayout.JAVA_SHORT_UNALIGNED, address, value);
   }
 
   static short getShort(long address) {

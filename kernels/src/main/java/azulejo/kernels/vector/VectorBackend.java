@@ -47,7 +47,7 @@ public final class VectorBackend extends CpuBackend {
   @Override
   public Matrix matrix(HostTensor weight, WeightFormat format) {
     Checks.matrix(weight);
-    return Gemm.pack(workers, this::allocate, format.rounded(weight));
+    return Panels.pack(workers, this::allocate, weight, format);
   }
 
   @Override
@@ -89,11 +89,11 @@ public final class VectorBackend extends CpuBackend {
   @Override
   public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
     Checks.linear(x, weight, bias, residual, out);
-    if (!(weight instanceof Gemm.Packed packed)) {
+    if (!(weight instanceof Panels panels)) {
       throw new IllegalArgumentException("linear: the weight belongs to another backend");
     }
     Rows rows = Rows.of(x);
-    Gemm.linear(workers, rows.address(), rows.stride() / Float.BYTES, rows.count(), packed, epilogue(bias, activation, residual, out));
+    Gemm.linear(workers, rows.address(), rows.stride() / Float.BYTES, rows.count(), panels, epilogue(bias, activation, residual, out));
   }
 
   @Override

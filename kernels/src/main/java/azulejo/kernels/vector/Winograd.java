@@ -8,8 +8,8 @@ import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import jdk.incubator.vector.FloatVector;
 
@@ -65,23 +65,22 @@ final class Winograd {
   }
 
   /** Transforms a filter [O, I, 3, 3] into 36 packed weights [O, I]. */
-  static Gemm.Packed[] pack(Workers workers, SegmentAllocator allocator, HostTensor weight) {
+  static Panels[] pack(Workers workers, SegmentAllocator allocator, HostTensor weight) {
     int outputs = weight.shape().size(0);
     int inputs = weight.shape().size(1);
-    Gemm.Packed[] packed = new Gemm.Packed[PRODUCTS];
+    Panels[] packed = new Panels[PRODUCTS];
     for (int f = 0; f < PRODUCTS; f++) {
-      packed[f] = Gemm.Packed.allocate(allocator, outputs, inputs);
+      packed[f] = Panels.allocate(allocator, outputs, inputs, WeightFormat.F32);
     }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment data = weight.data();
-      long from = data.isNative() ? data.address() : arena.allocate(data.byteSize(), 8).copyFrom(data).address();
+      long from = Panels.address(weight, arena);
       workers.run(outputs, (o, worker) -> {
+        long row = Panels.floats(weight.dtype(), from, (long) o * inputs * 9, inputs * 9, workers.scratch(worker, (long) inputs * 9 * Float.BYTES));
         double[] g = new double[9];
         double[] half = new double[IN * 3];
         for (int i = 0; i < inputs; i++) {
-          long first = ((long) o * inputs + i) * 9;
           for (int t = 0; t < 9; t++) {
-            g[t] = Gemm.element(weight.dtype(), from, first + t);
+            g[t] = Lanes.get(row + (i * 9L + t) * Float.BYTES);
           }
           for (int r = 0; r < IN; r++) {
             for (int c = 0; c < 3; c++) {
@@ -100,19 +99,19 @@ final class Winograd {
     return packed;
   }
 
-  static void conv2d(Workers workers, Conv2d.Windows x, Gemm.Packed[] weights, Gemm.Epilogue epilogue) {
+  static void conv2d(Workers workers, Conv2d.Windows x, Panels[] weights, Gemm.Epilogue epilogue) {
     int down = Math.ceilDiv((x.outHeight() - 1) * x.stride() + 1, OUT);
     int across = Math.ceilDiv((x.outWidth() - 1) * x.stride() + 1, OUT);
     int tiles = Math.multiplyExact(Math.multiplyExact(x.batch(), down), across);
     int inputs = weights[0].inputs();
-    int panels = weights[0].panels();
+    int panels = weights[0].count();
     int blocks = Math.max(Math.ceilDiv(tiles, MAX_TILES), Math.min(workers.threads(), Math.ceilDiv(tiles, Gemm.TILE)));
     int blockTiles = blocks == 0 ? 0 : Math.ceilDiv(Math.ceilDiv(tiles, blocks), Gemm.TILE) * Gemm.TILE;
     // An odd number of cache lines more, so that the 36 matrices do not compete for the same sets of a cache.
     long inBytes = (long) inputs * Float.BYTES;
     long vBytes = blockTiles * inBytes + 3 * Lanes.ALIGNMENT;
     long outBytes = Gemm.sumsStride(panels);
-    long mBytes = Gemm.sumsBytes(blockTiles, panels) + 3 * Lanes.ALIGNMENT;
+    long mBytes = Gemm.sumsBytes(blockTiles, weights[0], 0, panels) + 3 * Lanes.ALIGNMENT;
     workers.run(blockTiles == 0 ? 0 : Math.ceilDiv(tiles, blockTiles), (task, worker) -> {
       long v = workers.scratch(worker, PRODUCTS * (vBytes + mBytes) + Math.max((PRODUCTS + 1) * inBytes, (OUT * IN + OUT * OUT) * outBytes));
       long m = v + PRODUCTS * vBytes;
@@ -129,8 +128,7 @@ final class Winograd {
       }
       for (int f = 0; f < PRODUCTS; f++) {
         for (int k = 0; k < inputs; k += Gemm.DEPTH) {
-          Gemm.multiply(v + f * vBytes + (long) k * Float.BYTES, inBytes, count, Math.min(Gemm.DEPTH, inputs - k), weights[f], k, 0, panels,
-              m + f * mBytes);
+          Gemm.multiply(v + f * vBytes + (long) k * Float.BYTES, inBytes, count, weights[f], k, 0, panels, m + f * mBytes);
         }
       }
       for (int t = 0; t < count; t++) {

@@ -12,11 +12,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The convolution against its definition in double, and what must not change a bit of it. With 16, 32, 64... inputs 3 x 3 is Winograd's. */
+@Tag("lanes")
 class Conv2dTest {
   private static final Arena ARENA = Arena.ofShared();
   private static final Workers TWO = new Workers(2);

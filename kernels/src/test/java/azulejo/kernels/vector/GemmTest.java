@@ -8,19 +8,23 @@ import azulejo.kernels.Activation;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Shape;
+import azulejo.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The packed matrix product against two loops in double, and what must not change a bit of it. */
+@Tag("lanes")
 class GemmTest {
   private static final Arena ARENA = Arena.ofShared();
   private static final Workers TWO = new Workers(2);
@@ -48,7 +52,7 @@ class GemmTest {
     final MemorySegment x;
     final MemorySegment residual;
     final MemorySegment biasMemory;
-    final Gemm.Packed packed;
+    final Panels packed;
 
     Product(int m, int n, int k, int seed) {
       this.m = m;
@@ -62,7 +66,7 @@ class GemmTest {
       x = memory(floats(random, m * xStride));
       residual = memory(floats(random, m * outStride));
       biasMemory = memory(bias);
-      packed = Gemm.pack(TWO, ARENA, HostTensor.of("w", weight, n, k));
+      packed = Panels.pack(TWO, ARENA, HostTensor.of("w", weight, n, k), WeightFormat.F32);
     }
 
     MemorySegment run(Workers workers, boolean withBias, Activation activation, boolean withResidual) {
@@ -254,13 +258,37 @@ class GemmTest {
   }
 
   private static MemorySegment packed(HostTensor weight) {
-    return Gemm.pack(TWO, ARENA, weight).data();
+    return Panels.pack(TWO, ARENA, weight, WeightFormat.F32).data();
+  }
+
+  /** A narrow weight gives, bit for bit, what its rounded values give in f32: few rows and many, depths that end in half a word. */
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "INT8"})
+  void aNarrowWeightGivesTheBitsOfItsRoundedValues(WeightFormat format) {
+    Random random = new Random(6);
+    for (int n : new int[] {1, 17, 64, 130}) {
+      for (int k : new int[] {1, 3, 64, 513, 1101}) {
+        float[] weight = floats(random, n * k);
+        Arrays.fill(weight, 0, k, 0); // an output without weights
+        HostTensor exact = HostTensor.of("w", weight, n, k);
+        Panels narrow = Panels.pack(TWO, ARENA, exact, format);
+        Panels rounded = Panels.pack(TWO, ARENA, format.rounded(exact), WeightFormat.F32);
+        assertThat(narrow.data().byteSize()).isLessThanOrEqualTo(
+            Math.ceilDiv(n, Panels.WIDTH) * Panels.WIDTH * (k + 1L) * (format == WeightFormat.BF16 ? 2 : 1) + 64);
+        for (int m : new int[] {1, 2, 3, 7, 20}) {
+          MemorySegment x = memory(floats(random, m * k));
+          MemorySegment expected = memory(new float[m * n]);
+          MemorySegment actual = memory(new float[m * n]);
+          Gemm.linear(TWO, x.address(), k, m, rounded, new Gemm.Epilogue(0, Activation.NONE, 0, 0, expected.address(), n));
+          Gemm.linear(TWO, x.address(), k, m, narrow, new Gemm.Epilogue(0, Activation.NONE, 0, 0, actual.address(), n));
+          assertThat(actual.mismatch(expected)).as("%d x %d x %d", m, n, k).isEqualTo(-1);
+        }
+      }
+    }
   }
 
   @Test
-  void refusesWhatIsNoWeight() {
-    assertThatThrownBy(() -> packed(HostTensor.of("w", new float[8], 2, 2, 2))).isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("[N, K]");
+  void refusesAWeightOfIntegers() {
     assertThatThrownBy(() -> packed(HostTensor.of("w", new int[4], 2, 2))).isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("I32");
   }
