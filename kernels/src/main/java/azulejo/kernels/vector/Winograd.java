@@ -188,8 +188,7 @@ final class Winograd {
     FloatVector minusB2 = broadcast(F, (float) -B2);
     FloatVector minusSum = broadcast(F, (float) -(A2 + B2));
     FloatVector product = broadcast(F, (float) (A2 * B2));
-    for (int i = 0; i < vectors; i++) {
-      long o = (long) i * BYTES;
+    for (long o = 0, end = (long) vectors * BYTES; o != end; o += BYTES) {
       FloatVector x1 = fromMemorySegment(F, MEMORY, d1 + o, ORDER);
       FloatVector x2 = fromMemorySegment(F, MEMORY, d2 + o, ORDER);
       FloatVector x3 = fromMemorySegment(F, MEMORY, d3 + o, ORDER);
@@ -218,8 +217,8 @@ final class Winograd {
     FloatVector b2 = broadcast(F, (float) B2);
     FloatVector a3 = broadcast(F, (float) (A2 * A));
     FloatVector b3 = broadcast(F, (float) (B2 * B));
-    for (int i = 0; i < vectors; i++) {
-      long from = m + (long) i * BYTES;
+    for (long o = 0, end = (long) vectors * BYTES; o != end; o += BYTES) {
+      long from = m + o;
       FloatVector m1 = fromMemorySegment(F, MEMORY, from + inStride, ORDER);
       FloatVector m2 = fromMemorySegment(F, MEMORY, from + 2 * inStride, ORDER);
       FloatVector m3 = fromMemorySegment(F, MEMORY, from + 3 * inStride, ORDER);
@@ -228,7 +227,7 @@ final class Winograd {
       FloatVector oddA = m1.sub(m2);
       FloatVector evenB = m3.add(m4);
       FloatVector oddB = m3.sub(m4);
-      long to = out + (long) i * BYTES;
+      long to = out + o;
       fromMemorySegment(F, MEMORY, from, ORDER).add(evenA).add(evenB).intoMemorySegment(MEMORY, to, ORDER);
       oddA.fma(a, oddB.mul(b)).intoMemorySegment(MEMORY, to + outStride, ORDER);
       evenA.fma(a2, evenB.mul(b2)).intoMemorySegment(MEMORY, to + 2 * outStride, ORDER);
