@@ -41,7 +41,8 @@ class ParityTest {
     return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 8, 9, backend),
         Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend),
-        Arguments.of("vqdiffusion-tiny", 135, 0, backend), Arguments.of("vqdiffusion-tiny-legacybin", 323, 0, backend)));
+        Arguments.of("vqdiffusion-tiny", 135, 0, backend), Arguments.of("vqdiffusion-tiny-legacybin", 323, 0, backend),
+        Arguments.of("quantizers", 116, 11, backend)));
   }
 
   @ParameterizedTest
@@ -113,6 +114,8 @@ class ParityTest {
       "vqdiffusion-tiny, goldens/scheduler.safetensors, gumbel.value, 2, 2e-4, gumbel.value",
       "vqdiffusion-tiny, goldens/pipeline_trunc.safetensors, latents_per_step, 20, 1, trunc.latents_per_step",
       "vqdiffusion-tiny, goldens/pipeline_cfg10.safetensors, step.3.uniform, 8, 1e-6, cfg10.step.3.uniform",
+      "quantizers, golden.safetensors, fsq_8555.indices, 11, 1, fsq_8555.indices",
+      "quantizers, golden.safetensors, bsq_18_l2.group_indices, 5, 1, bsq_18_l2.group_indices",
       "clip-tiny, goldens/model.safetensors, text_embeds, 4, 3e-5, text_embeds",
       "t5-tiny, golden.safetensors, a.last_hidden_state, 1500, 5e-5, a.last_hidden_state",
       "t5-tiny, golden.safetensors, bucket.bidirectional, 400, 1, bucket.bidirectional",

@@ -62,6 +62,8 @@ public final class Parity {
       LlamaGenParity.check(dir, backend, goldens, checks);
     } else if (goldens.names().contains("golden.safetensors") && names(dir.resolve("config.json"), "model_type").contains("t5")) {
       T5Parity.check(dir, backend, goldens, checks);
+    } else if (goldens.names().contains("golden.safetensors") && Files.exists(dir.resolve(QuantizerParity.CONFIG))) {
+      QuantizerParity.check(dir, backend, goldens, checks);
     } else if (DemoParity.recognises(dir, goldens)) {
       DemoParity.check(dir, backend, goldens, checks);
     } else if (LegacyBinParity.recognises(dir)) {
@@ -82,7 +84,7 @@ public final class Parity {
 
   private static CheckpointException unknown(Path dir) {
     return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), "
-        + "rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), golden.safetensors (T5), model_index.json of an AmusedPipeline "
+        + "rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), golden.safetensors (T5, quantisers), model_index.json of an AmusedPipeline "
         + "or a VQDiffusionPipeline or config.json of a CLIPModel, the last three with a folder goldens");
   }
 
