@@ -53,7 +53,8 @@ public final class PipelineFolder implements AutoCloseable {
   public ClipTokenizer clipTokenizer(int vocabSize) {
     ClipTokenizer tokenizer = ClipTokenizer.read(path.resolve("tokenizer"));
     if (tokenizer.size() > vocabSize) {
-      throw new CheckpointException(path + ": the tokenizer has " + tokenizer.size() + " tokens, but vocab_size of text_encoder is " + vocabSize
+      throw new CheckpointException(path + ": the tokenizer has " + tokenizer.size() + " tokens, but vocab_size of text_encoder is "
+          + vocabSize
           + ": the components come from different models");
     }
     return tokenizer;

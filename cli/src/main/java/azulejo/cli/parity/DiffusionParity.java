@@ -17,8 +17,8 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * VQ-Diffusion's scheduler and the pipeline's arithmetic around it: {@code goldens/scheduler.safetensors}. The tables, single steps back with recorded
- * noise, guidance, truncation, the Gumbel noise at its clamps, and ties.
+ * VQ-Diffusion's scheduler and the pipeline's arithmetic around it: {@code goldens/scheduler.safetensors}. The tables, single steps back
+ * with recorded noise, guidance, truncation, the Gumbel noise at its clamps, and ties.
  */
 final class DiffusionParity {
   private static final double LOG_PROBABILITIES = 1e-4;
@@ -172,7 +172,8 @@ final class DiffusionParity {
       Tensor classes = backend.alloc(DType.I32, grid.shape().toArray());
       backend.upload(grid, classes);
       Tensor posterior = backend.alloc(DType.F32, uniform.shape().toArray());
-      backend.diffuse(backend.tensor(logStart), transition, classes, new Noise.Given(backend.tensor(uniform)), backend.tensor(HostTensor.of("step", new int[1], 1)),
+      backend.diffuse(backend.tensor(logStart), transition, classes, new Noise.Given(backend.tensor(uniform)),
+          backend.tensor(HostTensor.of("step", new int[1], 1)),
           posterior);
       return new Back(backend.download(classes).toInts(), backend.download(posterior));
     }
@@ -228,7 +229,8 @@ final class DiffusionParity {
         u[2 * i + 1] = none;
         logs[2 * i + 1] = (float) (wanted.floatAt(i) + (side == 0 ? -GUMBEL : GUMBEL));
       }
-      winners[side] = back(HostTensor.of("logs", logs, 1, count, 2), schedule.transition(0), HostTensor.of("grid", new int[count], 1, count),
+      winners[side] = back(HostTensor.of("logs", logs, 1, count, 2), schedule.transition(0),
+          HostTensor.of("grid", new int[count], 1, count),
           HostTensor.of("uniform", u, 1, count, 2)).grid;
     }
     long bounded = IntStream.range(0, count).filter(i -> winners[0][i] == 0 && winners[1][i] == 1).count();

@@ -16,8 +16,8 @@ import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Whole runs of VQ-Diffusion's pipeline from the prompts and the seed alone: {@code goldens/pipeline_<tag>.safetensors} with the arguments in
- * {@code pipeline_runs.json}. The noise is PyTorch's, so every token must be the recorded one.
+ * Whole runs of VQ-Diffusion's pipeline from the prompts and the seed alone: {@code goldens/pipeline_<tag>.safetensors} with the arguments
+ * in {@code pipeline_runs.json}. The noise is PyTorch's, so every token must be the recorded one.
  */
 final class DiffusionRunParity {
   /** Of guided values. */
@@ -36,7 +36,8 @@ final class DiffusionRunParity {
   private final Checks checks;
   private final Recorder seen;
 
-  private DiffusionRunParity(Goldens.Golden golden, String title, VqDiffusion model, GenerationRequest request, Backend backend, Checks checks) {
+  private DiffusionRunParity(Goldens.Golden golden, String title, VqDiffusion model, GenerationRequest request, Backend backend,
+      Checks checks) {
     this.golden = golden;
     this.title = title;
     this.model = model;
@@ -84,7 +85,8 @@ final class DiffusionRunParity {
     List<GeneratedImage> images = model.generate(request, GenerationListener.NONE, seen);
     steps();
     if (golden.has("tokens")) {
-      checks.equal(title + ".tokens", golden.tensor("tokens"), images.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray());
+      checks.equal(title + ".tokens", golden.tensor("tokens"),
+          images.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray());
     }
     if (golden.has("image_u8")) {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -125,7 +127,8 @@ final class DiffusionRunParity {
         checks.close(name + "guided_log_p_x_0", wanted, guided(seen.last(walked + "model_logits"), guidance), LOG_PROBABILITIES);
       }
       if (step.has("log_p_x_t_min_1")) {
-        checks.close(name + "log_p_x_t_min_1", DiffusionParity.floored(step.tensor("log_p_x_t_min_1")), DiffusionParity.floored(posterior), LOG_PROBABILITIES);
+        checks.close(name + "log_p_x_t_min_1", DiffusionParity.floored(step.tensor("log_p_x_t_min_1")), DiffusionParity.floored(posterior),
+            LOG_PROBABILITIES);
       }
       int[] grid = seen.last(walked + "prev_sample").toInts();
       int before = all.length;

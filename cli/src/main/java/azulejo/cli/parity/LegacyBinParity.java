@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Components of VQ-Diffusion as older snapshots of the hub have them: pickles, in which attention has other names. They hold the weights of the folder
- * beside them, and its goldens of the VQ model hold for them too.
+ * Components of VQ-Diffusion as older snapshots of the hub have them: pickles, in which attention has other names. They hold the weights of
+ * the folder beside them, and its goldens of the VQ model hold for them too.
  */
 final class LegacyBinParity {
   private static final String SUFFIX = "-legacybin";
@@ -45,7 +45,8 @@ final class LegacyBinParity {
 
   private static void sameWeights(Path pickle, Path safetensors, Checks checks) {
     try (Checkpoint older = Checkpoint.open(pickle); Checkpoint newer = Checkpoint.open(safetensors)) {
-      checks.report("number of tensors", older.names().size() == newer.names().size(), older.names().size() + " and " + newer.names().size());
+      checks.report("number of tensors", older.names().size() == newer.names().size(),
+          older.names().size() + " and " + newer.names().size());
       for (String name : older.names()) {
         HostTensor wanted = newer.tensor(newerName(name));
         checks.close(name, wanted, older.tensor(name), 0);

@@ -88,7 +88,8 @@ final class QuantizerParity {
       for (String tensor : List.of("img_out", "img_indices_to_codes")) {
         checks.closeIf(golden, name + ".", tensor, wanted -> {
           Shape shape = wanted.shape();
-          return Recorder.channelsFirst(out(quantizer.codes(image), quantizer, shape.dim(0), shape.dim(2), shape.dim(3), shape.dim(1)), shape);
+          return Recorder.channelsFirst(out(quantizer.codes(image), quantizer, shape.dim(0), shape.dim(2), shape.dim(3), shape.dim(1)),
+              shape);
         }, tolerance);
       }
     }
@@ -116,7 +117,8 @@ final class QuantizerParity {
     int first = arguments.get("factorized_bits").get(0).asInt();
     int second = arguments.get("factorized_bits").get(1).asInt();
     Quantizer whole = new Quantizer.Lfq(width, 1, false, true);
-    checks.equal(name + ".indices_pre" + first, golden.tensor("indices_pre" + first), new Quantizer.Lfq(first, 1, false, true).indices(columns(rows, width, 0, first)));
+    checks.equal(name + ".indices_pre" + first, golden.tensor("indices_pre" + first),
+        new Quantizer.Lfq(first, 1, false, true).indices(columns(rows, width, 0, first)));
     checks.equal(name + ".indices_post" + second, golden.tensor("indices_post" + second),
         new Quantizer.Lfq(second, 1, false, true).indices(columns(rows, width, first, second)));
     checks.closeIf(golden, name + ".", "out", wanted -> image(whole.codes(whole.indices(rows)), wanted), CODES);
@@ -134,7 +136,8 @@ final class QuantizerParity {
     checks.equal(name + ".group_indices", golden.tensor("group_indices"), quantizer.groupIndices(z, group));
     checks.equal(name + ".indices of h", golden.tensor("indices"), quantizer.indices(golden.tensor("h").toFloats()));
     for (String tensor : List.of("zq", "get_codebook_entry", "get_group_codebook_entry")) {
-      checks.closeIf(golden, name + ".", tensor, wanted -> HostTensor.of(tensor, quantizer.codes(indices), wanted.shape().toArray()), CODES);
+      checks.closeIf(golden, name + ".", tensor, wanted -> HostTensor.of(tensor, quantizer.codes(indices), wanted.shape().toArray()),
+          CODES);
     }
   }
 
@@ -152,8 +155,10 @@ final class QuantizerParity {
       }
     }
     if (golden.has("vq_tie.indices")) {
-      Quantizer.Vq tied = new Quantizer.Vq(golden.tensor("vq_tie.codebook").toFloats(), golden.tensor("vq_tie.codebook").shape().size(1), false);
-      checks.equal("vq_tie.indices", golden.tensor("vq_tie.indices"), tied.indices(Recorder.channelsLast(golden.tensor("vq_tie.x")).toFloats()));
+      Quantizer.Vq tied = new Quantizer.Vq(golden.tensor("vq_tie.codebook").toFloats(), golden.tensor("vq_tie.codebook").shape().size(1),
+          false);
+      checks.equal("vq_tie.indices", golden.tensor("vq_tie.indices"),
+          tied.indices(Recorder.channelsLast(golden.tensor("vq_tie.x")).toFloats()));
     }
   }
 

@@ -11,7 +11,10 @@ import azulejo.runtime.checkpoint.Checkpoint;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** VQ-Diffusion's transformer: {@code goldens/transformer.safetensors}, a case a timestep, one with intermediate activations; and its feed-forward alone. */
+/**
+ * VQ-Diffusion's transformer: {@code goldens/transformer.safetensors}, a case a timestep, one with intermediate activations; and its
+ * feed-forward alone.
+ */
 final class Transformer2DParity {
   private static final double LOG_PROBABILITIES = 1e-4;
   private static final double ACTIVATIONS = 1e-4;
@@ -26,7 +29,8 @@ final class Transformer2DParity {
         String tag = name.substring(0, name.indexOf('.'));
         checks.attempt(tag, () -> {
           Recorder seen = new Recorder(backend);
-          HostTensor value = logProbabilities(transformer, golden.tensor(tag + ".latents"), text, Integer.parseInt(tag.substring(1)), backend, seen);
+          HostTensor value = logProbabilities(transformer, golden.tensor(tag + ".latents"), text, Integer.parseInt(tag.substring(1)),
+              backend, seen);
           checks.close(name, golden.tensor(name), value, LOG_PROBABILITIES);
           seen.compare(golden.at(tag), tag, ACTIVATIONS, checks);
         });
@@ -34,7 +38,10 @@ final class Transformer2DParity {
     }
   }
 
-  /** Log probabilities of the clean codes as the official model gives them, [N, codes, L], for grids I64 [N, L], each with its own text [N, S, C]. */
+  /**
+   * Log probabilities of the clean codes as the official model gives them, [N, codes, L], for grids I64 [N, L], each with its own text
+   * [N, S, C].
+   */
   static HostTensor logProbabilities(Transformer2D transformer, HostTensor grids, HostTensor text, int timestep, Backend backend, Tap tap) {
     int batch = grids.shape().size(0);
     int cells = transformer.config().cells();
@@ -45,7 +52,8 @@ final class Transformer2DParity {
       backend.upload(grids, grid);
       Tensor logits = backend.alloc(DType.F32, 1, batch, cells, transformer.config().codes());
       Transformer2D.Modulation modulation = transformer.modulation(timestep + 1);
-      transformer.forward(grid, modulation, timestep, transformer.condition(backend.tensor(text)), backend.tensor(HostTensor.of("open", all, batch, cells)),
+      transformer.forward(grid, modulation, timestep, transformer.condition(backend.tensor(text)),
+          backend.tensor(HostTensor.of("open", all, batch, cells)),
           logits, tap);
       return Recorder.transposed(DiffusionParity.startDistribution(logits, 1, Float.NaN, backend));
     }
@@ -66,7 +74,8 @@ final class Transformer2DParity {
   private static HostTensor feedForward(Checkpoint weights, FeedForward.Form form, HostTensor x, Backend backend) {
     try (Backend.Scope _ = backend.scope()) {
       Tensor sum = backend.tensor(HostTensor.of("zeros", new float[Math.toIntExact(x.shape().elements())], x.shape().toArray()));
-      FeedForward.load(weights.on(backend).at(form.activationFn()), form, x.shape().size(-1)).addTo(backend, backend.tensor(x), sum, Tap.NONE, "ff");
+      FeedForward.load(weights.on(backend).at(form.activationFn()), form, x.shape().size(-1))
+          .addTo(backend, backend.tensor(x), sum, Tap.NONE, "ff");
       return backend.download(sum);
     }
   }

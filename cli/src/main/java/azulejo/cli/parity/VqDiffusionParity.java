@@ -30,10 +30,12 @@ final class VqDiffusionParity {
       goldens.file("transformer.safetensors").ifPresent(golden ->
           checks.attempt("transformer", () -> Transformer2DParity.check(golden, model.transformer(), backend, checks)));
       goldens.file("feedforward_variants.safetensors").ifPresent(golden ->
-          checks.attempt("feed-forward", () -> Transformer2DParity.checkFeedForward(golden, dir.resolve("goldens/feedforward_variants.safetensors"), backend,
+          checks.attempt("feed-forward", () ->
+              Transformer2DParity.checkFeedForward(golden, dir.resolve("goldens/feedforward_variants.safetensors"), backend,
               checks)));
       goldens.file("vqvae.safetensors").ifPresent(golden ->
-          checks.attempt("VQ model", () -> VqParity.check(golden, model.vqvae(), dir.resolve("vqvae"), VqDiffusion::levels, backend, checks)));
+          checks.attempt("VQ model", () ->
+              VqParity.check(golden, model.vqvae(), dir.resolve("vqvae"), VqDiffusion::levels, backend, checks)));
       goldens.file("scheduler.safetensors").ifPresent(golden ->
           checks.attempt("scheduler", () -> DiffusionParity.check(golden, dir, model.schedule(), backend, checks)));
       Path runs = dir.resolve("goldens/pipeline_runs.json");
@@ -42,7 +44,8 @@ final class VqDiffusionParity {
         for (int i = 0; i < list.size(); i++) {
           JsonNode run = list.get(i);
           String tag = run.path("tag").asString("");
-          goldens.file("pipeline_" + tag + ".safetensors").ifPresent(golden -> DiffusionRunParity.check(golden, tag, run, model, backend, checks));
+          goldens.file("pipeline_" + tag + ".safetensors")
+              .ifPresent(golden -> DiffusionRunParity.check(golden, tag, run, model, backend, checks));
         }
       }
     }

@@ -18,7 +18,8 @@ final class VqParity {
   private VqParity() {}
 
   /** @param levels how the pipeline makes bytes of pixels */
-  static void check(Goldens.Golden golden, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels, Backend backend, Checks checks) {
+  static void check(Goldens.Golden golden, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels, Backend backend,
+      Checks checks) {
     checks.section("VQ model");
     for (String name : golden.names()) {
       String tag = name.substring(0, Math.max(0, name.indexOf('.')));
@@ -31,13 +32,14 @@ final class VqParity {
     }
   }
 
-  private static void decode(Goldens.Golden golden, String tag, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels, Backend backend,
-      Checks checks) {
+  private static void decode(Goldens.Golden golden, String tag, VqModel vqvae, Path component, Function<HostTensor, byte[]> levels,
+      Backend backend, Checks checks) {
     Recorder seen = new Recorder(backend);
     HostTensor codes = grid(golden.tensor("codes"), golden.tensor("pixels").shape(), vqvae.config().factor());
     HostTensor pixels = decode(vqvae, codes, backend, seen);
     checks.closeIf(golden, tag + ".", "pixels", wanted -> Recorder.channelsFirst(pixels, wanted.shape()), TOLERANCE);
-    checks.closeIf(golden, tag + ".", "embeddings", wanted -> Recorder.channelsFirst(seen.last("codebook_entry"), wanted.shape()), TOLERANCE);
+    checks.closeIf(golden, tag + ".", "embeddings", wanted -> Recorder.channelsFirst(seen.last("codebook_entry"), wanted.shape()),
+        TOLERANCE);
     seen.compare(golden, tag, TOLERANCE, checks);
     if (golden.has("image_u8")) {
       checks.image(tag + ".image_u8", golden.tensor("image_u8"), levels.apply(pixels));
@@ -52,7 +54,8 @@ final class VqParity {
 
   /** Codes as the grid [B, h, w] that makes {@code pixels} [B, 3, H, W]; some goldens have them flat. */
   private static HostTensor grid(HostTensor codes, Shape pixels, int factor) {
-    return new HostTensor(codes.name(), codes.dtype(), Shape.of(pixels.dim(0), pixels.dim(2) / factor, pixels.dim(3) / factor), codes.data());
+    return new HostTensor(codes.name(), codes.dtype(), Shape.of(pixels.dim(0), pixels.dim(2) / factor, pixels.dim(3) / factor),
+        codes.data());
   }
 
   private static HostTensor decode(VqModel vqvae, HostTensor codes, Backend backend, Tap tap) {
@@ -79,7 +82,8 @@ final class VqParity {
     if (golden.has("reconstruction")) {
       HostTensor wanted = golden.tensor("reconstruction");
       HostTensor grid = grid(HostTensor.of("indices", codes, codes.length), wanted.shape(), vqvae.config().factor());
-      checks.close(tag + ".reconstruction", wanted, Recorder.channelsFirst(decode(vqvae, grid, backend, Tap.NONE), wanted.shape()), TOLERANCE);
+      checks.close(tag + ".reconstruction", wanted, Recorder.channelsFirst(decode(vqvae, grid, backend, Tap.NONE), wanted.shape()),
+          TOLERANCE);
     }
     try (Checkpoint checkpoint = Checkpoint.open(component)) {
       codebook(golden, tag, latents, codes, checkpoint.tensor("quantize.embedding.weight"), checks);

@@ -3,8 +3,8 @@ package azulejo.models.vq;
 import java.util.List;
 
 /**
- * How image tokenizers make codes of vectors, each kind with the arithmetic of its reference implementation. Vectors are rows of {@link #width} floats,
- * one after another.
+ * How image tokenizers make codes of vectors, each kind with the arithmetic of its reference implementation. Vectors are rows of
+ * {@link #width} floats, one after another.
  */
 public sealed interface Quantizer {
   /** D, the width of a vector. */
@@ -22,8 +22,8 @@ public sealed interface Quantizer {
   /**
    * The nearest of stored vectors, the first of those that are equally near.
    *
-   * <p>van den Oord et al., "Neural Discrete Representation Learning" (NeurIPS 2017), section 3; with {@code unit} compared by angle, as in Yu et al.,
-   * "Vector-quantized Image Modeling with Improved VQGAN" (ICLR 2022), section 3.2. Follows FoundationVision/LlamaGen's
+   * <p>van den Oord et al., "Neural Discrete Representation Learning" (NeurIPS 2017), section 3; with {@code unit} compared by angle, as in
+   * Yu et al., "Vector-quantized Image Modeling with Improved VQGAN" (ICLR 2022), section 3.2. Follows FoundationVision/LlamaGen's
    * {@code tokenizer/tokenizer_image/vq_model.py} (VectorQuantizer).
    */
   final class Vq implements Quantizer {
@@ -105,8 +105,9 @@ public sealed interface Quantizer {
   /**
    * Each dimension bounded and rounded to one of a few levels; the first dimension is a code's least significant digit.
    *
-   * <p>Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple" (ICLR 2024), section 3. Follows lucidrains/vector-quantize-pytorch's
-   * {@code finite_scalar_quantization.py}, which bounds with another sign of epsilon than the paper's listing.
+   * <p>Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple" (ICLR 2024), section 3. Follows
+   * lucidrains/vector-quantize-pytorch's {@code finite_scalar_quantization.py}, which bounds with another sign of epsilon than the paper's
+   * listing.
    *
    * @param levels of each dimension, at least 2
    */
@@ -185,9 +186,10 @@ public sealed interface Quantizer {
   /**
    * The sign of each dimension, with 0 counted as negative.
    *
-   * <p>Yu et al., "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation" (ICLR 2024), section 3.1. Follows lucidrains/vector-quantize-pytorch's
-   * {@code lookup_free_quantization.py}, in which the first dimension is a code's most significant bit, and TencentARC/SEED-Voken's Open-MAGVIT2
-   * ({@code lookup_free_quantize.py}), in which it is the least significant one; the parts of a factorised code of the latter are quantisers of their own.
+   * <p>Yu et al., "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation" (ICLR 2024), section 3.1. Follows
+   * lucidrains/vector-quantize-pytorch's {@code lookup_free_quantization.py}, in which the first dimension is a code's most significant
+   * bit, and TencentARC/SEED-Voken's Open-MAGVIT2 ({@code lookup_free_quantize.py}), in which it is the least significant one; the parts of
+   * a factorised code of the latter are quantisers of their own.
    *
    * @param width up to 62
    * @param scale a code's distance from 0 in each dimension, or with {@code spherical} in all
@@ -215,10 +217,11 @@ public sealed interface Quantizer {
   }
 
   /**
-   * {@link Lfq} of vectors on the unit sphere, its codes the corners of a cube on that sphere; the first dimension is a code's most significant bit.
+   * {@link Lfq} of vectors on the unit sphere, its codes the corners of a cube on that sphere; the first dimension is a code's most
+   * significant bit.
    *
-   * <p>Zhao et al., "Image and Video Tokenization with Binary Spherical Quantization" (arXiv 2406.07548), section 4. Follows zhaoyue-zephyrus/bsq-vit's
-   * {@code transcoder/models/quantizer/bsq.py} (BinarySphericalQuantizer).
+   * <p>Zhao et al., "Image and Video Tokenization with Binary Spherical Quantization" (arXiv 2406.07548), section 4. Follows
+   * zhaoyue-zephyrus/bsq-vit's {@code transcoder/models/quantizer/bsq.py} (BinarySphericalQuantizer).
    *
    * @param width up to 62
    * @param unit whether codes lie on the unit sphere instead of having 1 or -1 in each dimension

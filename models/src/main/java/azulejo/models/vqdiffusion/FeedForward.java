@@ -39,7 +39,8 @@ public record FeedForward(Form form, Linear in, Linear out) {
   /** {@code net.0.proj} and {@code net.2}. */
   public static FeedForward load(Weights w, Form form, int width) {
     int inner = EXPANSION * width;
-    return new FeedForward(form, Linear.load(w, "net.0.proj", form.gated ? 2 * inner : inner, width, true), Linear.load(w, "net.2", width, inner, true));
+    return new FeedForward(form, Linear.load(w, "net.0.proj", form.gated ? 2 * inner : inner, width, true),
+        Linear.load(w, "net.2", width, inner, true));
   }
 
   /** {@code stream += feedForward(x)}: x, stream [N, T, C]. */

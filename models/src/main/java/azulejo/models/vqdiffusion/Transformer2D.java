@@ -12,17 +12,17 @@ import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.checkpoint.Weights;
 import azulejo.runtime.walk.Denoiser;
 import azulejo.runtime.walk.DiffusionSchedule;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * VQ-Diffusion's denoiser: a transformer over the cells of a grid with learned positions, conditioned on the timestep and the prompt; it predicts the
- * clean code of every cell, whether masked, spoilt or right.
+ * VQ-Diffusion's denoiser: a transformer over the cells of a grid with learned positions, conditioned on the timestep and the prompt; it
+ * predicts the clean code of every cell, whether masked, spoilt or right.
  *
  * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), section 4.3. Follows diffusers'
- * {@code models/transformers/transformer_2d.py} (Transformer2DModel for vector-quantised input), {@code models/attention.py} (BasicTransformerBlock with
- * ada_norm), {@code models/normalization.py} (AdaLayerNorm) and {@code models/embeddings.py} (ImagePositionalEmbeddings).
+ * {@code models/transformers/transformer_2d.py} (Transformer2DModel for vector-quantised input), {@code models/attention.py}
+ * (BasicTransformerBlock with ada_norm), {@code models/normalization.py} (AdaLayerNorm) and {@code models/embeddings.py}
+ * (ImagePositionalEmbeddings).
  *
  * <p>What depends on the timestep alone is computed once for a schedule ({@link #modulation}), the text's keys and values once for a prompt
  * ({@link #condition}); a step ({@link #forward}) computes the rest.
@@ -38,8 +38,8 @@ public final class Transformer2D {
    * @param numVectorEmbeds classes: the codes, and last the mask
    * @param numEmbedsAdaNorm timesteps
    */
-  public record Config(int numAttentionHeads, int attentionHeadDim, int numLayers, int crossAttentionDim, boolean attentionBias, int sampleSize,
-      int numVectorEmbeds, int numEmbedsAdaNorm, FeedForward.Form feedForward, float normEps, boolean normElementwiseAffine) {
+  public record Config(int numAttentionHeads, int attentionHeadDim, int numLayers, int crossAttentionDim, boolean attentionBias,
+      int sampleSize, int numVectorEmbeds, int numEmbedsAdaNorm, FeedForward.Form feedForward, float normEps, boolean normElementwiseAffine) {
     public static Config of(JsonConfig json) {
       // The published file is older than norm_type: the adaptive norm follows from its number of embeddings.
       String norm = json.text("norm_type", "layer_norm");
@@ -51,16 +51,22 @@ public final class Transformer2D {
           throw json.fault(variant, "is true, but only a self-attention followed by one to the text is known");
         }
       }
-      String activation = json.text("activation_fn", "geglu");
-      FeedForward.Form form = Arrays.stream(FeedForward.Form.values()).filter(f -> f.activationFn().equals(activation)).findFirst().orElseThrow(() ->
-          json.fault("activation_fn", "is \"" + activation + "\", but only "
-              + String.join(", ", Arrays.stream(FeedForward.Form.values()).map(FeedForward.Form::activationFn).toList()) + " are known"));
       return new Config(atLeast(1, json, "num_attention_heads", json.integer("num_attention_heads", 16)),
-          atLeast(1, json, "attention_head_dim", json.integer("attention_head_dim", 88)), atLeast(1, json, "num_layers", json.integer("num_layers", 1)),
+          atLeast(1, json, "attention_head_dim", json.integer("attention_head_dim", 88)),
+          atLeast(1, json, "num_layers", json.integer("num_layers", 1)),
           atLeast(1, json, "cross_attention_dim", json.integer("cross_attention_dim")), json.flag("attention_bias", false),
-          atLeast(1, json, "sample_size", json.integer("sample_size")), atLeast(2, json, "num_vector_embeds", json.integer("num_vector_embeds")),
-          atLeast(1, json, "num_embeds_ada_norm", json.integer("num_embeds_ada_norm")), form, (float) json.real("norm_eps", 1e-5),
+          atLeast(1, json, "sample_size", json.integer("sample_size")),
+          atLeast(2, json, "num_vector_embeds", json.integer("num_vector_embeds")),
+          atLeast(1, json, "num_embeds_ada_norm", json.integer("num_embeds_ada_norm")), form(json), (float) json.real("norm_eps", 1e-5),
           json.flag("norm_elementwise_affine", true));
+    }
+
+    private static FeedForward.Form form(JsonConfig json) {
+      String name = json.text("activation_fn", "geglu");
+      List<FeedForward.Form> forms = List.of(FeedForward.Form.values());
+      return forms.stream().filter(form -> form.activationFn().equals(name)).findFirst().orElseThrow(() ->
+          json.fault("activation_fn", "is \"" + name + "\", but only "
+              + String.join(", ", forms.stream().map(FeedForward.Form::activationFn).toList()) + " are known"));
     }
 
     private static int atLeast(int least, JsonConfig json, String field, int value) {
@@ -101,7 +107,8 @@ public final class Transformer2D {
     int width = config.width();
     embeddings = w.tensor("latent_image_embedding.emb.weight", config.numVectorEmbeds, width);
     positions = b.weight(positions(w.at("latent_image_embedding")));
-    transformerBlocks = IntStream.range(0, config.numLayers).mapToObj(i -> new TransformerBlock(config, w.at("transformer_blocks").at(i))).toList();
+    transformerBlocks = IntStream.range(0, config.numLayers).mapToObj(i -> new TransformerBlock(config, w.at("transformer_blocks").at(i)))
+        .toList();
     normOutWeight = w.tensor("norm_out.weight", width);
     normOutBias = w.tensor("norm_out.bias", width);
     out = Linear.load(w, "out", config.codes(), width, true);
@@ -146,8 +153,8 @@ public final class Transformer2D {
   // ---- a step -------------------------------------------------------------------------------------------------------------
 
   /**
-   * This model for a walk of as many steps as {@code modulation} has timesteps over grids [batch, L]; N a multiple of the batch, image by image in each
-   * guidance branch.
+   * This model for a walk of as many steps as {@code modulation} has timesteps over grids [batch, L]; N a multiple of the batch, image by
+   * image in each guidance branch.
    */
   public Denoiser denoiser(Modulation modulation, Conditioning given, int batch) {
     return new Denoiser() {

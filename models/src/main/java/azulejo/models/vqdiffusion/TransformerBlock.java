@@ -11,8 +11,8 @@ import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Weights;
 
 /**
- * A block of the denoiser: self-attention and attention to the text, each behind a norm that the timestep modulates, then a feed-forward behind a plain
- * one. diffusers' BasicTransformerBlock with {@code norm_type="ada_norm"}.
+ * A block of the denoiser: self-attention and attention to the text, each behind a norm that the timestep modulates, then a feed-forward
+ * behind a plain one. diffusers' BasicTransformerBlock with {@code norm_type="ada_norm"}.
  */
 final class TransformerBlock {
   /** Of a norm without weights of its own, whatever the configuration says. */
@@ -44,7 +44,8 @@ final class TransformerBlock {
     /** The timestep is the same for all images, so their cells count as those of one. */
     static void apply(Backend b, Tensor x, Tensor modulation, int timestep, Tensor out) {
       long cells = x.dim(0) * x.dim(1);
-      b.norm(Norm.LAYER, x.reshape(1, cells, x.dim(2)), null, null, ADA_NORM_EPS, modulation.slice(0, timestep, 1), out.reshape(1, cells, x.dim(2)));
+      b.norm(Norm.LAYER, x.reshape(1, cells, x.dim(2)), null, null, ADA_NORM_EPS, modulation.slice(0, timestep, 1),
+          out.reshape(1, cells, x.dim(2)));
     }
   }
 

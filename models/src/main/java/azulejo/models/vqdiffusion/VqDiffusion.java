@@ -27,9 +27,10 @@ import java.util.Optional;
 /**
  * VQ-Diffusion, from a prompt to a picture: CLIP text encoder, denoising walk with a transformer, VQ decoder.
  *
- * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), with the guidance of Tang et al., "Improved Vector
- * Quantized Diffusion Models" (arXiv 2205.16007), section 3.1. Follows diffusers' {@code pipelines/deprecated/vq_diffusion/pipeline_vq_diffusion.py}
- * (VQDiffusionPipeline) and reads its folders: microsoft/vq-diffusion-ithq.
+ * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), with the guidance of Tang et al., "Improved
+ * Vector Quantized Diffusion Models" (arXiv 2205.16007), section 3.1. Follows diffusers'
+ * {@code pipelines/deprecated/vq_diffusion/pipeline_vq_diffusion.py} (VQDiffusionPipeline) and reads its folders:
+ * microsoft/vq-diffusion-ithq.
  */
 public final class VqDiffusion implements ImageGenerator {
   private static final String LEARNED = "learned_classifier_free_sampling_embeddings";
@@ -50,10 +51,12 @@ public final class VqDiffusion implements ImageGenerator {
     Transformer2D.Config transformerConfig = Transformer2D.Config.of(folder.config("transformer"));
     VqModel.Config vqConfig = VqModel.Config.of(folder.config("vqvae"));
     JsonConfig scheduler = folder.config("scheduler", "scheduler_config.json");
-    folder.requireEqual("hidden_size of text_encoder", textConfig.hiddenSize(), "cross_attention_dim of transformer", transformerConfig.crossAttentionDim());
+    folder.requireEqual("hidden_size of text_encoder", textConfig.hiddenSize(), "cross_attention_dim of transformer",
+        transformerConfig.crossAttentionDim());
     folder.requireEqual("num_vec_classes of scheduler", scheduler.integer("num_vec_classes"), "num_vector_embeds of transformer",
         transformerConfig.numVectorEmbeds());
-    folder.requireEqual("num_vq_embeddings of vqvae", vqConfig.numVqEmbeddings(), "num_vector_embeds of transformer less the mask", transformerConfig.codes());
+    folder.requireEqual("num_vq_embeddings of vqvae", vqConfig.numVqEmbeddings(), "num_vector_embeds of transformer less the mask",
+        transformerConfig.codes());
     schedule = schedule(scheduler, transformerConfig);
     tokenizer = folder.clipTokenizer(textConfig.vocabSize());
     textEncoder = new ClipTextEncoder(textConfig, folder.weights("text_encoder"));
@@ -74,7 +77,8 @@ public final class VqDiffusion implements ImageGenerator {
   private static DiffusionSchedule schedule(JsonConfig json, Transformer2D.Config transformer) {
     DiffusionSchedule schedule = DiffusionSchedule.of(json, transformer.codes());
     if (schedule.timesteps() > transformer.numEmbedsAdaNorm()) {
-      throw json.fault("num_train_timesteps", "is " + schedule.timesteps() + ", but num_embeds_ada_norm of transformer is " + transformer.numEmbedsAdaNorm()
+      throw json.fault("num_train_timesteps", "is " + schedule.timesteps() + ", but num_embeds_ada_norm of transformer is "
+          + transformer.numEmbedsAdaNorm()
           + ": the components come from different models");
     }
     return schedule;
@@ -86,7 +90,8 @@ public final class VqDiffusion implements ImageGenerator {
     if (!json.flag("learnable")) {
       return Optional.empty();
     }
-    folder.requireEqual("hidden_size of " + LEARNED, json.integer("hidden_size"), "hidden_size of text_encoder", textEncoder.config().hiddenSize());
+    folder.requireEqual("hidden_size of " + LEARNED, json.integer("hidden_size"), "hidden_size of text_encoder",
+        textEncoder.config().hiddenSize());
     folder.requireEqual("length of " + LEARNED, json.integer("length"), "the number of tokens that the text encoder reads", textLength());
     return Optional.of(folder.weights(LEARNED).tensor("embeddings", textLength(), textEncoder.config().hiddenSize()));
   }
@@ -99,7 +104,8 @@ public final class VqDiffusion implements ImageGenerator {
   @Override
   public String description() {
     int size = transformer.config().sampleSize();
-    return String.format("VQ-Diffusion, %.1f M parameters, %dx%d grid of %d codes, %d timesteps", folder.parameters() / 1e6, size, size, schedule.codes(),
+    return String.format("VQ-Diffusion, %.1f M parameters, %dx%d grid of %d codes, %d timesteps", folder.parameters() / 1e6, size, size,
+        schedule.codes(),
         schedule.timesteps());
   }
 
@@ -135,7 +141,8 @@ public final class VqDiffusion implements ImageGenerator {
     try (Backend.Scope _ = b.scope()) {
       float[] weight = new float[width];
       Arrays.fill(weight, (float) (1 / Math.sqrt(width)));
-      b.norm(Norm.RMS, textEncoder.encode(ids, Tap.NONE).lastHidden(), b.tensor(HostTensor.of("unit", weight, width)), null, 0, null, states);
+      b.norm(Norm.RMS, textEncoder.encode(ids, Tap.NONE).lastHidden(), b.tensor(HostTensor.of("unit", weight, width)), null, 0, null,
+          states);
     }
     return states;
   }
@@ -155,8 +162,8 @@ public final class VqDiffusion implements ImageGenerator {
   }
 
   /**
-   * {@link #generate(GenerationRequest, GenerationListener)} watched by a tap, which sees, batch by batch, {@code encoder_hidden_states}, what
-   * {@link azulejo.runtime.walk.DenoisingWalk} tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
+   * {@link #generate(GenerationRequest, GenerationListener)} watched by a tap, which sees, batch by batch, {@code encoder_hidden_states},
+   * what {@link azulejo.runtime.walk.DenoisingWalk} tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
    */
   public List<GeneratedImage> generate(GenerationRequest request, GenerationListener listener, Tap tap) {
     return new VqDiffusionGeneration(this, b, settings(request), listener, tap, VqDiffusionGeneration.BATCH_BYTES).run();

@@ -87,13 +87,15 @@ final class VqDiffusionGeneration extends Generation {
   protected Walk walk(List<Slot> batch) {
     Transformer2D.Conditioning given = model.transformer().condition(condition(batch));
     Denoiser denoiser = model.transformer().denoiser(modulation, given, batch.size());
-    return new DenoisingWalk(b, denoiser, model.schedule(), settings.steps(), settings.guidance(), settings.truncation(), batch.size(), settings.cells());
+    return new DenoisingWalk(b, denoiser, model.schedule(), settings.steps(), settings.guidance(), settings.truncation(), batch.size(),
+        settings.cells());
   }
 
   /** Rows of the guidance pair: what stands for no prompt for all images, then their prompts. */
   private Tensor condition(List<Slot> batch) {
     Stream<String> without = settings.guided() ? batch.stream().map(_ -> NO_PROMPT) : Stream.empty();
-    int[] rows = Stream.concat(without, batch.stream().map(slot -> settings.prompts().get(slot.prompt()))).mapToInt(texts::indexOf).toArray();
+    int[] rows = Stream.concat(without, batch.stream().map(slot -> settings.prompts().get(slot.prompt()))).mapToInt(texts::indexOf)
+        .toArray();
     Tensor given = b.alloc(DType.F32, rows.length, states.dim(1), states.dim(2));
     long width = states.dim(1) * states.dim(2);
     b.gather(states.reshape(texts.size(), width), b.tensor(HostTensor.of("texts", rows, rows.length)), given.reshape(rows.length, width));

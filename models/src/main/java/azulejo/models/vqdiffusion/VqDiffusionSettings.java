@@ -20,7 +20,8 @@ import java.util.OptionalInt;
  * @param side of the grid, in codes
  * @param factor pixels that a code covers in each direction
  */
-record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps, float guidance, float truncation, long seed, Rng rng, int side, int factor) {
+record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps, float guidance, float truncation, long seed, Rng rng,
+    int side, int factor) {
   private static final int DEFAULT_STEPS = 100;
   private static final double DEFAULT_GUIDANCE = 5;
   private static final double DEFAULT_TRUNCATION = 1;
@@ -40,12 +41,14 @@ record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps,
     Options.require(truncation >= 0 && truncation <= 1, "the truncation must be a number from 0 to 1 (1 is off), not " + truncation);
     requireSide("width", request.width(), side * factor);
     requireSide("height", request.height(), side * factor);
-    return new VqDiffusionSettings(request.prompts(), request.imagesPerPrompt(), steps, (float) guidance, (float) truncation, request.seed(), request.rng(),
+    return new VqDiffusionSettings(request.prompts(), request.imagesPerPrompt(), steps, (float) guidance, (float) truncation,
+        request.seed(), request.rng(),
         side, factor);
   }
 
   private static void requireSide(String option, OptionalInt value, int pixels) {
-    Options.require(value.orElse(pixels) == pixels, "the " + option + " must be " + pixels + " pixels for this model, which knows no other grid, not "
+    Options.require(value.orElse(pixels) == pixels, "the " + option + " must be " + pixels
+        + " pixels for this model, which knows no other grid, not "
         + value.orElse(pixels));
   }
 

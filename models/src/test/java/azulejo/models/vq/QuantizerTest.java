@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** What quantisers have in common; their numbers are held against the reference implementations in the golden checks. */
 class QuantizerTest {
   private static Stream<Quantizer> quantizers() {
-    return Stream.of(new Vq(new float[] {0, 0, 1, 0, 0, 1, -2, 3}, 2, false), new Fsq(List.of(8, 5, 4), Bound.SYMMETRIC), new Lfq(7, 0.5f, false, false),
+    return Stream.of(new Vq(new float[] {0, 0, 1, 0, 0, 1, -2, 3}, 2, false), new Fsq(List.of(8, 5, 4), Bound.SYMMETRIC),
+        new Lfq(7, 0.5f, false, false),
         new Lfq(7, 1, true, true), new Bsq(9, true), new Bsq(5, false));
   }
 

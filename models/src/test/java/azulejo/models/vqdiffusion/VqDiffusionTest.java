@@ -26,7 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a generation does besides its numbers, on a tiny model of random weights. The numbers are held against the official ones in module tests. */
+/**
+ * What a generation does besides its numbers, on a tiny model of random weights. The numbers are held against the official ones in module
+ * tests.
+ */
 class VqDiffusionTest {
   private static final Path TINY = Path.of("../tests/src/test/resources/goldens/vqdiffusion-tiny");
   private static Backend backend;
@@ -111,7 +114,8 @@ class VqDiffusionTest {
     model.generate(request("the ".repeat(76)).build(), listener);
     assertThat(warnings).as("77 positions, one of them for the start token: only the end token is cut").isEmpty();
     model.generate(request("the ".repeat(85)).build(), listener);
-    assertThat(warnings).containsExactly("the text encoder reads 77 tokens, so the end of a prompt is left out: \"" + "the ".repeat(9).strip() + "\"");
+    assertThat(warnings)
+        .containsExactly("the text encoder reads 77 tokens, so the end of a prompt is left out: \"" + "the ".repeat(9).strip() + "\"");
   }
 
   @ParameterizedTest
@@ -135,7 +139,8 @@ class VqDiffusionTest {
     assertThat(text).contains(from);
     Files.delete(file);
     Files.writeString(file, text.replace(from, to));
-    assertThatThrownBy(() -> VqDiffusion.open(copy, backend).close()).isInstanceOf(CheckpointException.class).hasMessageContaining(copy.toString())
+    assertThatThrownBy(() -> VqDiffusion.open(copy, backend).close()).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining(copy.toString())
         .hasMessageContaining(message);
   }
 

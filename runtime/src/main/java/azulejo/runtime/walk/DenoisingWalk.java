@@ -9,8 +9,8 @@ import azulejo.runtime.Tap;
 import java.util.Arrays;
 
 /**
- * Discrete diffusion backwards: in each step every cell moves to a class of the grid one timestep earlier, so that it stays masked, is revealed, or has
- * its code replaced. One draw settles both whether a cell moves (the path) and where to (the execution).
+ * Discrete diffusion backwards: in each step every cell moves to a class of the grid one timestep earlier, so that it stays masked, is
+ * revealed, or has its code replaced. One draw settles both whether a cell moves (the path) and where to (the execution).
  *
  * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), section 4.2, with the arithmetic of diffusers'
  * {@code schedulers/scheduling_vq_diffusion.py}.
@@ -21,7 +21,8 @@ public final class DenoisingWalk extends Walk {
   private final Tensor open;
 
   /** A walk from an all-masked grid [batch, cells]. */
-  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, int batch, int cells) {
+  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, int batch,
+      int cells) {
     this(b, denoiser, schedule, steps, guidance, truncation, filled(schedule.codes(), batch, cells));
   }
 
@@ -32,7 +33,8 @@ public final class DenoisingWalk extends Walk {
    * @param truncation how much probability of the clean grid's codes is kept, the likeliest first, from 0 to 1
    * @param start I32 or I64 [B, L] codes, and the number of codes where a cell is masked
    */
-  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, HostTensor start) {
+  public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation,
+      HostTensor start) {
     super(b, denoiser, steps, guidance, start);
     this.schedule = schedule;
     this.truncation = truncation;
@@ -42,7 +44,10 @@ public final class DenoisingWalk extends Walk {
     this.open = b.tensor(HostTensor.of("open", all, grid.shape().toArray()));
   }
 
-  /** The tap sees {@code model_logits} and what the official pipeline and scheduler call {@code log_p_x_0}, {@code log_p_x_t_min_1} and {@code prev_sample}. */
+  /**
+   * The tap sees {@code model_logits} and what the official pipeline and scheduler call {@code log_p_x_0}, {@code log_p_x_t_min_1} and
+   * {@code prev_sample}.
+   */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
     long batch = grid.dim(0);

@@ -6,8 +6,8 @@ import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.JsonConfig;
 
 /**
- * How a mask-and-replace diffusion spoils a grid: after t of T steps a code is still itself with a probability that falls along a line, masked with
- * one that rises along a line, and otherwise any code.
+ * How a mask-and-replace diffusion spoils a grid: after t of T steps a code is still itself with a probability that falls along a line,
+ * masked with one that rises along a line, and otherwise any code.
  *
  * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), section 4.1. Follows diffusers'
  * {@code schedulers/scheduling_vq_diffusion.py}: probabilities in float64, their logarithms rounded to float32.
@@ -56,10 +56,12 @@ public final class DiffusionSchedule {
     if (timesteps < 2) {
       throw json.fault("num_train_timesteps", "is " + timesteps + ", but at least 2 are needed");
     }
-    DiffusionSchedule schedule = new DiffusionSchedule(codes, timesteps, new Line(json.real("alpha_cum_start", 0.99999), json.real("alpha_cum_end", 0.000009)),
+    DiffusionSchedule schedule = new DiffusionSchedule(codes, timesteps,
+        new Line(json.real("alpha_cum_start", 0.99999), json.real("alpha_cum_end", 0.000009)),
         new Line(json.real("gamma_cum_start", 0.000009), json.real("gamma_cum_end", 0.99999)));
     if (!schedule.possible()) {
-      throw json.fault("alpha_cum_start", "and its siblings alpha_cum_end, gamma_cum_start and gamma_cum_end give a step that does not keep, replace and mask "
+      throw json.fault("alpha_cum_start",
+          "and its siblings alpha_cum_end, gamma_cum_start and gamma_cum_end give a step that does not keep, replace and mask "
           + "with a probability above 0 each");
     }
     return schedule;

@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DenoisingWalkTest {
   private static final int CODES = 11;
   private static final int CELLS = 40;
-  private static final DiffusionSchedule SCHEDULE = new DiffusionSchedule(CODES, 20, new Line(0.99999, 0.000009), new Line(0.000009, 0.99999));
+  private static final DiffusionSchedule SCHEDULE = new DiffusionSchedule(CODES, 20, new Line(0.99999, 0.000009),
+      new Line(0.000009, 0.99999));
 
   private final Backend b = new ReferenceBackend();
 
@@ -90,7 +91,10 @@ class DenoisingWalkTest {
     assertThat(toy.steps).isEqualTo(seen).isEqualTo(IntStream.range(0, steps).boxed().toList());
   }
 
-  /** After k of T steps from T, a fraction of about k / T is revealed: 1 - gamma falls along a line. Four deviations of a binomial are allowed. */
+  /**
+   * After k of T steps from T, a fraction of about k / T is revealed: 1 - gamma falls along a line. Four deviations of a binomial are
+   * allowed.
+   */
   @Test
   void revealsCellsAlongTheSchedulesLine() {
     int batch = 25;
@@ -100,7 +104,8 @@ class DenoisingWalkTest {
     double cells = batch * CELLS;
     for (int step = 0; step < 19; step++) {
       double open = Math.exp(SCHEDULE.transition(18 - step).cumulative().c());
-      assertThat(Math.abs(left.get(step) / cells - open)).as("after step %d", step).isLessThan(4 * Math.sqrt(open * (1 - open) / cells) + 1e-4);
+      assertThat(Math.abs(left.get(step) / cells - open)).as("after step %d", step)
+          .isLessThan(4 * Math.sqrt(open * (1 - open) / cells) + 1e-4);
     }
     assertThat(left.getLast()).isZero();
   }
@@ -126,7 +131,8 @@ class DenoisingWalkTest {
     DenoisingWalk alone = walk(new Toy(1), 20, 1, 1);
     alone.run(philox(1), Tap.NONE, (step, grid) -> {});
     int[] all = b.download(three.grid()).toInts();
-    assertThat(Arrays.copyOfRange(all, CELLS, 2 * CELLS)).isEqualTo(b.download(alone.grid()).toInts()).isNotEqualTo(Arrays.copyOf(all, CELLS));
+    assertThat(Arrays.copyOfRange(all, CELLS, 2 * CELLS)).isEqualTo(b.download(alone.grid()).toInts())
+        .isNotEqualTo(Arrays.copyOf(all, CELLS));
   }
 
   @Test
@@ -166,7 +172,8 @@ class DenoisingWalkTest {
       }
     };
     DenoisingWalk walk = walk(broken, 4, 1, 1);
-    assertThatThrownBy(() -> walk.run(philox(0), Tap.NONE, (step, grid) -> {})).isInstanceOf(GenerationException.class).hasMessageStartingWith("step 2 of 4");
+    assertThatThrownBy(() -> walk.run(philox(0), Tap.NONE, (step, grid) -> {})).isInstanceOf(GenerationException.class)
+        .hasMessageStartingWith("step 2 of 4");
   }
 
   /** torch.rand of shape [B, classes, L], where the last step has no class for the mask. */
@@ -184,7 +191,8 @@ class DenoisingWalkTest {
       for (int image = 0; image < batch; image++) {
         for (int code = 0; code < classes; code++) {
           for (int cell = 0; cell < CELLS; cell++) {
-            assertThat(given.floatAt((long) (image * CELLS + cell) * classes + code)).isEqualTo(drawn[(image * classes + code) * CELLS + cell]);
+            assertThat(given.floatAt((long) (image * CELLS + cell) * classes + code))
+                .isEqualTo(drawn[(image * classes + code) * CELLS + cell]);
           }
         }
       }

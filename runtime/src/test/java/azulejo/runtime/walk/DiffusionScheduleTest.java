@@ -22,7 +22,8 @@ class DiffusionScheduleTest {
   private static final int CODES = 60;
   /** Logarithms near 0 are rounded to float32 in which 1e-5, the least probability here, has a relative error of 1e-7. */
   private static final double ROUNDING = 1e-6;
-  private static final DiffusionSchedule PUBLISHED = new DiffusionSchedule(CODES, 100, new Line(0.99999, 0.000009), new Line(0.000009, 0.99999));
+  private static final DiffusionSchedule PUBLISHED = new DiffusionSchedule(CODES, 100, new Line(0.99999, 0.000009),
+      new Line(0.000009, 0.99999));
 
   @TempDir
   Path dir;
@@ -77,7 +78,8 @@ class DiffusionScheduleTest {
       "{\"gamma_cum_end\": 1} | field \"alpha_cum_start\" and its siblings",
       "{\"gamma_cum_end\": -0.5} | field \"alpha_cum_start\" and its siblings"})
   void refusesWhatIsNoDiffusion(String json, String message) {
-    assertThatThrownBy(() -> read(json)).isInstanceOf(CheckpointException.class).hasMessageContaining("scheduler_config.json").hasMessageContaining(message);
+    assertThatThrownBy(() -> read(json)).isInstanceOf(CheckpointException.class).hasMessageContaining("scheduler_config.json")
+        .hasMessageContaining(message);
   }
 
   private DiffusionSchedule read(String json) throws IOException {
