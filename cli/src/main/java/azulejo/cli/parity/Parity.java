@@ -56,6 +56,8 @@ public final class Parity {
   private static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
     if (Files.exists(dir.resolve("cases.json"))) {
       TokenizerParity.check(dir, checks);
+    } else if (PickleParity.recognises(dir)) {
+      PickleParity.check(dir, checks);
     } else if (goldens.names().contains("rng.safetensors")) {
       TorchRngParity.check(goldens, checks);
     } else if (goldens.names().contains("golden_vq.safetensors")) {
@@ -84,7 +86,8 @@ public final class Parity {
 
   private static CheckpointException unknown(Path dir) {
     return new CheckpointException(dir + " holds no goldens that this version knows: it looks for cases.json (tokenizer), "
-        + "rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), golden.safetensors (T5, quantisers), model_index.json of an AmusedPipeline "
+        + "good/manifest.json (checkpoint files), rng.safetensors (random numbers), golden_vq.safetensors (LlamaGen), "
+        + "golden.safetensors (T5, quantisers), model_index.json of an AmusedPipeline "
         + "or a VQDiffusionPipeline or config.json of a CLIPModel, the last three with a folder goldens");
   }
 
