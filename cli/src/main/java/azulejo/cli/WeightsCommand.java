@@ -40,7 +40,7 @@ final class WeightsCommand implements Runnable {
   static final class SynthCommand implements Runnable {
     private final Environment environment;
 
-    @Parameters(index = "0", paramLabel = "KIND", description = "amused-256, amused-512, llamagen-B (of classes) or llamagen-XL (of captions).")
+    @Parameters(index = "0", paramLabel = "KIND", description = "amused-256, amused-512, llamagen-B (of classes), llamagen-XL (of captions) or vqdiffusion-ithq.")
     private String kind;
 
     @Parameters(index = "1", paramLabel = "DIR", description = "A new or an empty folder.")

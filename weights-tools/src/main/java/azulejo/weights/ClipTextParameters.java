@@ -3,7 +3,7 @@ package azulejo.weights;
 import azulejo.runtime.checkpoint.JsonConfig;
 import java.util.List;
 
-/** The tensors of transformers' {@code CLIPTextModelWithProjection}. */
+/** The tensors of transformers' {@code CLIPTextModelWithProjection} and {@code CLIPTextModel}, which lacks the projection. */
 final class ClipTextParameters {
   private ClipTextParameters() {}
 
@@ -11,7 +11,9 @@ final class ClipTextParameters {
     int width = config.integer("hidden_size");
     int inner = config.integer("intermediate_size");
     Parameters all = new Parameters();
-    all.linear("text_projection", config.integer("projection_dim"), width);
+    if (config.texts("architectures").contains("CLIPTextModelWithProjection")) {
+      all.linear("text_projection", config.integer("projection_dim"), width);
+    }
 
     Parameters text = all.at("text_model");
     text.at("embeddings").embedding("token_embedding", config.integer("vocab_size"), width)

@@ -31,7 +31,9 @@ public final class Synth {
   private static final String COMMON = "amused";
   private static final String LLAMAGEN_B = "llamagen-B";
   private static final String LLAMAGEN_XL = "llamagen-XL";
-  private static final List<String> KINDS = List.of("amused-256", "amused-512", LLAMAGEN_B, LLAMAGEN_XL);
+  private static final String VQ_DIFFUSION = "vqdiffusion-ithq";
+  private static final String LEARNED = "learned_classifier_free_sampling_embeddings";
+  private static final List<String> KINDS = List.of("amused-256", "amused-512", LLAMAGEN_B, LLAMAGEN_XL, VQ_DIFFUSION);
   private static final List<String> CONFIGS = List.of("scheduler/scheduler_config.json", "text_encoder/config.json", "tokenizer/special_tokens_map.json",
       "tokenizer/tokenizer_config.json", "transformer/config.json", "vqvae/config.json");
   private static final String INDEX = "model_index.json";
@@ -84,6 +86,7 @@ public final class Synth {
     return switch (kind) {
       case LLAMAGEN_B -> write(dir, dtype, synth -> synth.ofClasses(progress));
       case LLAMAGEN_XL -> write(dir, dtype, synth -> synth.ofCaptions(progress));
+      case VQ_DIFFUSION -> writeVqDiffusion(dir, dtype, progress, file -> resource(kind, file));
       default -> write(dir, dtype, progress, file -> resource(kind, file));
     };
   }
@@ -91,6 +94,11 @@ public final class Synth {
   /** {@link #write(String, Path, DType, Progress)} with the configuration files of another model of aMUSEd's make. */
   static Summary write(Path dir, DType dtype, Progress progress, Function<String, byte[]> configs) {
     return write(dir, dtype, synth -> synth.amused(progress, configs));
+  }
+
+  /** {@link #write(String, Path, DType, Progress)} with the configuration files of another model of VQ-Diffusion's make. */
+  static Summary writeVqDiffusion(Path dir, DType dtype, Progress progress, Function<String, byte[]> configs) {
+    return write(dir, dtype, synth -> synth.vqDiffusion(progress, configs));
   }
 
   private static Summary write(Path dir, DType dtype, Function<Synth, Summary> work) {
@@ -108,16 +116,31 @@ public final class Synth {
   }
 
   private Summary amused(Progress progress, Function<String, byte[]> configs) {
-    for (String config : CONFIGS) {
-      put(config, configs.apply(config));
-    }
-    JsonConfig text = config("text_encoder");
+    CONFIGS.forEach(config -> put(config, configs.apply(config)));
     List<Component> components = List.of(
         inFolder("transformer", "diffusion_pytorch_model", UVit2DParameters.of(config("transformer"))),
-        inFolder("text_encoder", "model", ClipTextParameters.of(text)),
+        inFolder("text_encoder", "model", ClipTextParameters.of(config("text_encoder"))),
         inFolder("vqvae", "diffusion_pytorch_model", VqModelParameters.of(config("vqvae"))));
+    return pipeline(components, progress, configs);
+  }
+
+  private Summary vqDiffusion(Progress progress, Function<String, byte[]> configs) {
+    CONFIGS.forEach(config -> put(config, configs.apply(config)));
+    put(LEARNED + "/config.json", configs.apply(LEARNED + "/config.json"));
+    JsonConfig learned = config(LEARNED);
+    List<Parameter> embeddings = new Parameters().free("embeddings", learned.integer("length"), learned.integer("hidden_size")).list();
+    List<Component> components = List.of(
+        inFolder("transformer", "diffusion_pytorch_model", Transformer2DParameters.of(config("transformer"))),
+        inFolder("text_encoder", "model", ClipTextParameters.of(config("text_encoder"))),
+        inFolder("vqvae", "diffusion_pytorch_model", VqModelParameters.of(config("vqvae"))),
+        inFolder(LEARNED, "diffusion_pytorch_model", embeddings));
+    return pipeline(components, progress, configs);
+  }
+
+  /** The weights and the tokenizer of a pipeline whose configuration is there, and its index. */
+  private Summary pipeline(List<Component> components, Progress progress, Function<String, byte[]> configs) {
     requireRoom(components);
-    ClipVocabulary vocabulary = ClipVocabulary.ofSize(text.integer("vocab_size"));
+    ClipVocabulary vocabulary = ClipVocabulary.ofSize(config("text_encoder").integer("vocab_size"));
     put("tokenizer/merges.txt", vocabulary.mergesTxt());
     put("tokenizer/vocab.json", vocabulary.vocabJson());
     Summary summary = writeWeights(components, progress);

@@ -3,19 +3,18 @@ package azulejo.weights;
 import azulejo.runtime.checkpoint.JsonConfig;
 import java.util.List;
 
-/** The tensors of diffusers' {@code VQModel} without attention, as aMUSEd has it. */
+/** The tensors of diffusers' {@code VQModel}. */
 final class VqModelParameters {
   private VqModelParameters() {}
 
   static List<Parameter> of(JsonConfig config) {
-    if (config.flag("mid_block_add_attention", true)) {
-      throw config.fault("mid_block_add_attention", "is not false; only the form without attention can be synthesised");
-    }
     List<Integer> channels = config.integers("block_out_channels");
     int last = channels.getLast();
     int layers = config.integer("layers_per_block");
     int latent = config.integer("latent_channels");
     int code = config.integer("vq_embed_dim", latent);
+
+    boolean midAttention = config.flag("mid_block_add_attention", true);
 
     Parameters all = new Parameters();
     Parameters encoder = all.at("encoder");
@@ -23,11 +22,13 @@ final class VqModelParameters {
     for (int i = 0; i < channels.size(); i++) {
       Parameters level = encoder.at("down_blocks").at(i);
       resnets(level, layers, channels.get(Math.max(0, i - 1)), channels.get(i));
+      attentions(level, config.texts("down_block_types").get(i).startsWith("Attn") ? layers : 0, channels.get(i));
       if (i < channels.size() - 1) {
         conv(level.at("downsamplers.0"), "conv", channels.get(i), channels.get(i), 3);
       }
     }
     resnets(encoder.at("mid_block"), 2, last, last);
+    attentions(encoder.at("mid_block"), midAttention ? 1 : 0, last);
     groupNorm(encoder, "conv_norm_out", last);
     conv(encoder, "conv_out", latent, last, 3);
 
@@ -38,10 +39,12 @@ final class VqModelParameters {
     Parameters decoder = all.at("decoder");
     conv(decoder, "conv_in", last, latent, 3);
     resnets(decoder.at("mid_block"), 2, last, last);
+    attentions(decoder.at("mid_block"), midAttention ? 1 : 0, last);
     List<Integer> upwards = channels.reversed();
     for (int i = 0; i < upwards.size(); i++) {
       Parameters level = decoder.at("up_blocks").at(i);
       resnets(level, layers + 1, upwards.get(Math.max(0, i - 1)), upwards.get(i));
+      attentions(level, config.texts("up_block_types").get(i).startsWith("Attn") ? layers + 1 : 0, upwards.get(i));
       if (i < upwards.size() - 1) {
         conv(level.at("upsamplers.0"), "conv", upwards.get(i), upwards.get(i), 3);
       }
@@ -61,6 +64,16 @@ final class VqModelParameters {
       conv(resnet, "conv2", outputs, outputs, 3);
       if (from != outputs) {
         conv(resnet, "conv_shortcut", outputs, from, 1);
+      }
+    }
+  }
+
+  private static void attentions(Parameters level, int count, int channels) {
+    for (int i = 0; i < count; i++) {
+      Parameters attention = level.at("attentions").at(i);
+      groupNorm(attention, "group_norm", channels);
+      for (String layer : List.of("to_q", "to_k", "to_v", "to_out.0")) {
+        attention.linear(layer, channels, channels).bias(layer, channels);
       }
     }
   }

@@ -32,11 +32,17 @@ class SynthTest {
 
   /** The expected names and shapes are those of checkpoints that the official classes saved. */
   @ParameterizedTest
-  @ValueSource(strings = {"amused-tiny", "amused512-tiny"})
+  @ValueSource(strings = {"amused-tiny", "amused512-tiny", "vqdiffusion-tiny"})
   void hasTheTensorsOfTheOfficialClasses(String model) throws Exception {
-    synthesise(model, dir, DType.F32);
+    List<String> components = new ArrayList<>(List.of("text_encoder", "transformer", "vqvae"));
+    if (model.equals("vqdiffusion-tiny")) {
+      components.addFirst("learned_classifier_free_sampling_embeddings");
+      Synth.writeVqDiffusion(dir, DType.F32, Synth.Progress.NONE, file -> configs(model, "vqdiffusion-ithq", file));
+    } else {
+      synthesise(model, dir, DType.F32);
+    }
     List<String> found = new ArrayList<>();
-    for (String component : List.of("text_encoder", "transformer", "vqvae")) {
+    for (String component : components) {
       try (Checkpoint checkpoint = Checkpoint.open(dir.resolve(component))) {
         checkpoint.names().forEach(name -> found.add(component + "\t" + name + "\t" + checkpoint.tensor(name).shape()));
       }
@@ -53,6 +59,14 @@ class SynthTest {
     assertThat(Parameters.count(VqModelParameters.of(config("amused", "vqvae")).stream().filter(p -> p.name().startsWith("decoder.")).toList()) / 1e6)
         .isCloseTo(87, within(1.0));
     assertThat(Synth.kinds()).contains(kind);
+  }
+
+  /** 1359 M as measured of the official transformer; CLIP ViT-B/32's text half without its projection. */
+  @Test
+  void vqDiffusionHasItsPublishedSize() throws Exception {
+    assertThat(Parameters.count(Transformer2DParameters.of(config("vqdiffusion-ithq", "transformer"))) / 1e6).isCloseTo(1359, within(1.0));
+    assertThat(Parameters.count(ClipTextParameters.of(config("vqdiffusion-ithq", "text_encoder")))).isEqualTo(63_165_952);
+    assertThat(Synth.kinds()).contains("vqdiffusion-ithq");
   }
 
   /** The expected names are those of checkpoints that the official classes saved, with # for every number. */
@@ -162,7 +176,7 @@ class SynthTest {
   @Test
   void refusesWhatItCannotMake() {
     assertThatThrownBy(() -> Synth.write("amused-1024", dir, DType.F32, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
-        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-XL");
+        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-XL, vqdiffusion-ithq");
     assertThatThrownBy(() -> Synth.write("amused-256", dir, DType.BF16, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
         .hasMessage("weights can be synthesised as f32 or f16, not as bf16");
     assertThatThrownBy(() -> Synth.checkRoom(dir, 3_500_000_000L, 1_200_000_000)).isInstanceOf(OutputException.class)
@@ -189,8 +203,12 @@ class SynthTest {
 
   /** The small model's own configuration of its three components, the published files for the rest. */
   private static byte[] configs(String model, String file) {
+    return configs(model, "amused", file);
+  }
+
+  private static byte[] configs(String model, String published, String file) {
     try (InputStream own = SynthTest.class.getResourceAsStream(model + "/" + file);
-        InputStream in = own != null ? own : SynthTest.class.getResourceAsStream("amused/" + file)) {
+        InputStream in = own != null ? own : SynthTest.class.getResourceAsStream(published + "/" + file)) {
       return in.readAllBytes();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
