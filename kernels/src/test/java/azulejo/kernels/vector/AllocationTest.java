@@ -15,6 +15,8 @@ import azulejo.kernels.Padding;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Stream;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.kernels.WeightFormat;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -88,6 +90,11 @@ class AllocationTest {
     ops.put("attention of one query", () -> b.attention(x.slice(1, 0, 1), x, x, 4, 0.1f, AttentionMask.NONE, out.slice(1, 0, 1)));
     Matrix matrix = b.matrix(random(256, 256));
     ops.put("linear", () -> b.linear(x, matrix, channels, Activation.GELU, x, out));
+    for (WeightFormat format : new WeightFormat[] {WeightFormat.BF16, WeightFormat.INT8}) {
+      Matrix narrow = b.matrix(random(256, 256), format);
+      ops.put("linear " + format, () -> b.linear(x, narrow, null, Activation.NONE, null, out));
+    }
+    ops.put("rotary", weights(floats(b, 64, 32, 2), w -> b.rotary(x, w, 4, out)));
     Filter filter = b.filter(random(128, 128, 3, 3));
     ops.put("conv2d", () -> b.conv2d(image, filter, null, 1, Padding.same(1), null, imageOut));
     Tensor logits = floats(b, 2, 1, 8, 4096);
@@ -99,6 +106,11 @@ class AllocationTest {
     Noise noise = new Noise.Counter(b.tensor(HostTensor.of("keys", new long[2], 1, 2)), Stream.DRAW);
     ops.put("draw", () -> b.draw(logits, Draw.guided(3), open, noise, step, tokens, probability, fault));
     ops.put("draw from the likely", () -> b.draw(logits, new Draw(3, 0.9f, 500, 0.9f, false), open, noise, step, tokens, probability, fault));
+    Tensor logStart = b.alloc(DType.F32, 1, 8, 4096);
+    ops.put("startDistribution", () -> b.startDistribution(logits, 5, 0.9f, step, logStart, fault));
+    Transition.Logs logs = new Transition.Logs(-0.1f, -8, -3);
+    Tensor grid = b.tensor(HostTensor.of("grid", new int[] {4096, 4096, 4096, 4096, 0, 1, 2, 3}, 1, 8));
+    ops.put("diffuse", () -> b.diffuse(logStart, new Transition(logs, logs, logs, false), grid, noise, step, null));
     return ops;
   }
 
