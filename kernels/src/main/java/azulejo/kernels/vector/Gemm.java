@@ -24,10 +24,10 @@ final class Gemm {
   /** Rows in a tile. */
   static final int TILE = 6;
 
-  /** Most rows and panels in a task: 96 x 512 floats of x and 512 x 64 of the weight are 320 KiB. */
+  /** Most rows and panels in a task: 96 x 512 floats of x, 512 x 64 of the weight and 96 x 128 sums are 368 KiB. */
   private static final int MAX_ROWS = 96;
 
-  private static final int MAX_PANELS = 4;
+  private static final int MAX_PANELS = 2;
 
   /** Tasks for each worker, so that the last one to finish does not keep the others waiting long. */
   private static final int TASKS_PER_WORKER = 4;

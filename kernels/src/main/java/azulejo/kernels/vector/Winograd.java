@@ -36,7 +36,7 @@ final class Winograd {
   static final int PRODUCTS = IN * IN;
 
   /** Most tiles in a task: enough for the weights, which every task reads once, to cost less than the arithmetic. */
-  private static final int MAX_TILES = 24;
+  private static final int MAX_TILES = 36;
 
   /** Largest I * O: the packed weight is four times the plain one, and what large ones save at small images is not worth their memory. */
   private static final int MAX_WEIGHTS = 512 * 512;
