@@ -96,7 +96,7 @@ final class Conv2d {
       for (int k = 0; k < weight.inputs(); k += Gemm.DEPTH) {
         int depth = Math.min(Gemm.DEPTH, weight.inputs() - k);
         gather(x, row, rows, k, depth, gathered);
-        Gemm.multiply(gathered, (long) depth * Float.BYTES, rows, weight, k, from, to, sums);
+        Gemm.multiply(gathered, (long) depth * Float.BYTES, rows, false, weight, k, from, to, sums);
       }
       Gemm.finish(sums, row, rows, weight, from, to, epilogue);
     });

@@ -74,7 +74,7 @@ final class Gemm {
       int to = split.panelEnd(task);
       long sums = workers.scratch(worker, sumsBytes(rows, weight, from, to));
       for (int k = 0; k < weight.inputs(); k += DEPTH) {
-        multiply(x + (row * xStride + k) * Float.BYTES, xStride * Float.BYTES, rows, weight, k, from, to, sums);
+        multiply(x + (row * xStride + k) * Float.BYTES, xStride * Float.BYTES, rows, m <= 2 * TILE, weight, k, from, to, sums);
       }
       finish(sums, row, rows, weight, from, to, epilogue);
     });
@@ -161,8 +161,9 @@ final class Gemm {
    *
    * @param a address of the first row's input k
    * @param stride bytes between rows
+   * @param few whether one or two rows too few for a tile have one of their own, which is worth the JIT's time only in a product of few rows
    */
-  static void multiply(long a, long stride, int rows, Panels weight, int k, int from, int to, long sums) {
+  static void multiply(long a, long stride, int rows, boolean few, Panels weight, int k, int from, int to, long sums) {
     int depth = Math.min(DEPTH, weight.inputs() - k);
     long sumsStride = sumsStride(to - from);
     long part = partSums(sums, rows, to - from);
@@ -182,7 +183,7 @@ final class Gemm {
         long sum = sums + r * sumsStride + (p - from) * sumsStride(1);
         long c = k == 0 ? sum : part;
         long row = k == 0 ? sumsStride : (long) vectors * BYTES;
-        tile(format, vectors, tileRows, depth, a + r * stride, stride, b, weight.scales(p), c, row);
+        tile(format, vectors, tileRows, few, depth, a + r * stride, stride, b, weight.scales(p), c, row);
         if (k != 0) {
           add(part, tileRows, vectors, sum, sumsStride);
         }
@@ -198,7 +199,7 @@ final class Gemm {
   }
 
   /** Rows that a tile lacks repeat its last one: their sums are not read. */
-  private static void tile(WeightFormat format, int vectors, int rows, int depth, long a, long stride, long b, long scales, long c, long row) {
+  private static void tile(WeightFormat format, int vectors, int rows, boolean few, int depth, long a, long stride, long b, long scales, long c, long row) {
     int last = rows - 1;
     long a1 = a + Math.min(1, last) * stride;
     long a2 = a + Math.min(2, last) * stride;
@@ -209,13 +210,13 @@ final class Gemm {
       Tiles.tile6x1(depth, a, a1, a2, a3, a4, a5, b, c, row);
     } else if (vectors == 2) {
       Tiles.tile6x2(depth, a, a1, a2, a3, a4, a5, b, c, row);
-    } else if (rows == 1) {
+    } else if (few && rows == 1) {
       switch (format) {
         case F32 -> Tiles.tile1x4(depth, a, b, c);
         case BF16 -> Tiles.bf16Tile1x4(depth, a, b, c);
         case INT8 -> Tiles.int8Tile1x4(depth, a, b, scales, c);
       }
-    } else if (rows == 2) {
+    } else if (few && rows == 2) {
       switch (format) {
         case F32 -> Tiles.tile2x4(depth, a, a1, b, c, row);
         case BF16 -> Tiles.bf16Tile2x4(depth, a, a1, b, c, row);

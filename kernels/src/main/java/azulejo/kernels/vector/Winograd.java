@@ -128,7 +128,7 @@ final class Winograd {
       }
       for (int f = 0; f < PRODUCTS; f++) {
         for (int k = 0; k < inputs; k += Gemm.DEPTH) {
-          Gemm.multiply(v + f * vBytes + (long) k * Float.BYTES, inBytes, count, weights[f], k, 0, panels, m + f * mBytes);
+          Gemm.multiply(v + f * vBytes + (long) k * Float.BYTES, inBytes, count, false, weights[f], k, 0, panels, m + f * mBytes);
         }
       }
       for (int t = 0; t < count; t++) {
