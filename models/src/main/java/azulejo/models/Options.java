@@ -14,11 +14,11 @@ public final class Options {
     }
   }
 
-  /** At least one prompt and one image of each, and not too many in all. */
+  /** At least one prompt or class and one image of each, and not too many in all. */
   public static void images(GenerationRequest request) {
-    require(!request.prompts().isEmpty(), "a prompt is needed");
+    require(!request.conditions().isEmpty(), "a prompt is needed");
     require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
-    long images = (long) request.prompts().size() * request.imagesPerPrompt();
+    long images = (long) request.conditions().size() * request.imagesPerPrompt();
     require(images <= MAX_IMAGES, images + " images are more than the " + MAX_IMAGES + " of one request");
   }
 

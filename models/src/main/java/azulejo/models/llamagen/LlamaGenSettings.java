@@ -6,6 +6,7 @@ import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
 import azulejo.models.GenerationRequest.Rng;
+import azulejo.models.Options;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.RasterWalk;
 import java.util.LinkedHashMap;
@@ -28,7 +29,6 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
   private static final double CLASS_GUIDANCE = 4;
   private static final int CAPTION_TOP_K = 1000;
   private static final int CLASS_TOP_K = 2000;
-  private static final int MAX_IMAGES = 10_000;
 
   /**
    * @param sizes sides in pixels of the squares that the model makes, the default one first
@@ -38,25 +38,22 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
     boolean ofClasses = gpt.condition() instanceof Gpt.Condition.Label;
     switch (gpt.condition()) {
       case Gpt.Condition.Label(int classes) -> {
-        require(request.prompts().isEmpty(), "this LlamaGen model knows classes and no prompts: give a class from 0 to " + (classes - 1) + " instead");
-        require(!request.classes().isEmpty(), "a class from 0 to " + (classes - 1) + " is needed");
+        Options.require(request.prompts().isEmpty(), "this LlamaGen model knows classes and no prompts: give a class from 0 to " + (classes - 1) + " instead");
+        Options.require(!request.classes().isEmpty(), "a class from 0 to " + (classes - 1) + " is needed");
         for (int label : request.classes()) {
-          require(label >= 0 && label < classes, "a class must be from 0 to " + (classes - 1) + " for this model, not " + label);
+          Options.require(label >= 0 && label < classes, "a class must be from 0 to " + (classes - 1) + " for this model, not " + label);
         }
       }
       case Gpt.Condition.Caption _ -> {
-        require(request.classes().isEmpty(), "this LlamaGen model knows prompts and no classes: give a prompt instead");
-        require(!request.prompts().isEmpty(), "a prompt is needed");
+        Options.require(request.classes().isEmpty(), "this LlamaGen model knows prompts and no classes: give a prompt instead");
+        Options.require(!request.prompts().isEmpty(), "a prompt is needed");
       }
     }
     request.allow("LlamaGen", Option.PROMPT, Option.CLASS, Option.GUIDANCE_INTERVAL, Option.TEMPERATURE, Option.TOP_K, Option.TOP_P);
-    require(request.imagesPerPrompt() >= 1, "the number of images must be at least 1, not " + request.imagesPerPrompt());
-    long images = (long) request.conditions().size() * request.imagesPerPrompt();
-    require(images <= MAX_IMAGES, images + " images are more than the " + MAX_IMAGES + " of one request");
-    double guidance = request.guidance().orElse(ofClasses ? CLASS_GUIDANCE : CAPTION_GUIDANCE);
-    require(Double.isFinite(guidance) && guidance >= 0, "the guidance must be a number of at least 0 (up to 1 is off), not " + guidance);
+    Options.images(request);
+    double guidance = Options.guidance(request, ofClasses ? CLASS_GUIDANCE : CAPTION_GUIDANCE);
     int interval = request.guidanceInterval().orElse(RasterWalk.ALWAYS);
-    require(interval >= RasterWalk.ALWAYS, "the guidance interval must be a number of steps, or -1 for all, not " + interval);
+    Options.require(interval >= RasterWalk.ALWAYS, "the guidance interval must be a number of steps, or -1 for all, not " + interval);
     return new LlamaGenSettings(request.conditions(), request.classes(), request.imagesPerPrompt(),
         draw(request, (float) guidance, ofClasses ? CLASS_TOP_K : CAPTION_TOP_K), interval, request.seed(), request.rng(),
         size(request, sizes) / factor, factor, format);
@@ -64,28 +61,22 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
 
   private static Draw draw(GenerationRequest request, float guidance, int defaultTopK) {
     List<Double> temperatures = request.temperature();
-    require(temperatures.size() <= 1, "the temperature of an autoregressive model must be one number, not " + temperatures);
+    Options.require(temperatures.size() <= 1, "the temperature of an autoregressive model must be one number, not " + temperatures);
     double temperature = temperatures.isEmpty() ? 1 : temperatures.getFirst();
-    require(Double.isFinite(temperature) && temperature >= 0, "the temperature must be a number of at least 0, not " + temperature);
+    Options.require(Double.isFinite(temperature) && temperature >= 0, "the temperature must be a number of at least 0, not " + temperature);
     int topK = request.topK().orElse(defaultTopK);
-    require(topK >= 0, "top-k must be a number of codes, or 0 for all, not " + topK);
+    Options.require(topK >= 0, "top-k must be a number of codes, or 0 for all, not " + topK);
     double topP = request.topP().orElse(1);
-    require(topP >= 0 && topP <= 1, "top-p must be a probability from 0 to 1, not " + topP);
+    Options.require(topP >= 0 && topP <= 1, "top-p must be a probability from 0 to 1, not " + topP);
     return new Draw(guidance, Math.max((float) temperature, Draw.LOWEST_TEMPERATURE), topK, (float) topP, false);
   }
 
   private static int size(GenerationRequest request, List<Integer> sizes) {
     int width = request.width().orElse(sizes.getFirst());
     int height = request.height().orElse(sizes.getFirst());
-    require(width == height && sizes.contains(width), "this model makes pictures of " + String.join(" or ", sizes.stream().map(s -> s + "x" + s).toList())
+    Options.require(width == height && sizes.contains(width), "this model makes pictures of " + String.join(" or ", sizes.stream().map(s -> s + "x" + s).toList())
         + " pixels, not of " + width + "x" + height);
     return width;
-  }
-
-  private static void require(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new OptionException(otherwise);
-    }
   }
 
   boolean guided() {
