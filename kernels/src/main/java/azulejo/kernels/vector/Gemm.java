@@ -183,7 +183,7 @@ final class Gemm {
         long sum = sums + r * sumsStride + (p - from) * sumsStride(1);
         long c = k == 0 ? sum : part;
         long row = k == 0 ? sumsStride : (long) vectors * BYTES;
-        tile(format, vectors, tileRows, few, depth, a + r * stride, stride, b, weight.scales(p), c, row);
+        tile(format, vectors, tileRows, few, depth, a + r * stride, stride, b, c, row);
         if (k != 0) {
           add(part, tileRows, vectors, sum, sumsStride);
         }
@@ -199,7 +199,7 @@ final class Gemm {
   }
 
   /** Rows that a tile lacks repeat its last one: their sums are not read. */
-  private static void tile(WeightFormat format, int vectors, int rows, boolean few, int depth, long a, long stride, long b, long scales, long c, long row) {
+  private static void tile(WeightFormat format, int vectors, int rows, boolean few, int depth, long a, long stride, long b, long c, long row) {
     int last = rows - 1;
     long a1 = a + Math.min(1, last) * stride;
     long a2 = a + Math.min(2, last) * stride;
@@ -214,19 +214,19 @@ final class Gemm {
       switch (format) {
         case F32 -> Tiles.tile1x4(depth, a, b, c);
         case BF16 -> Tiles.bf16Tile1x4(depth, a, b, c);
-        case INT8 -> Tiles.int8Tile1x4(depth, a, b, scales, c);
+        case INT8 -> Tiles.int8Tile1x4(depth, a, b, c);
       }
     } else if (few && rows == 2) {
       switch (format) {
         case F32 -> Tiles.tile2x4(depth, a, a1, b, c, row);
         case BF16 -> Tiles.bf16Tile2x4(depth, a, a1, b, c, row);
-        case INT8 -> Tiles.int8Tile2x4(depth, a, a1, b, scales, c, row);
+        case INT8 -> Tiles.int8Tile2x4(depth, a, a1, b, c, row);
       }
     } else {
       switch (format) {
         case F32 -> Tiles.tile6x4(depth, a, a1, a2, a3, a4, a5, b, c, row);
         case BF16 -> Tiles.bf16Tile6x4(depth, a, a1, a2, a3, a4, a5, b, c, row);
-        case INT8 -> Tiles.int8Tile6x4(depth, a, a1, a2, a3, a4, a5, b, scales, c, row);
+        case INT8 -> Tiles.int8Tile6x4(depth, a, a1, a2, a3, a4, a5, b, c, row);
       }
     }
   }
@@ -236,7 +236,18 @@ final class Gemm {
     int n = from * Panels.WIDTH;
     int count = Math.min(to * Panels.WIDTH, weight.outputs()) - n;
     for (int r = 0; r < rows; r++) {
-      epilogue.finish(sums + r * sumsStride(to - from), row + r, n, count);
+      long of = sums + r * sumsStride(to - from);
+      if (weight.format() == WeightFormat.INT8) {
+        scale(of, weight.scales(from), count);
+      }
+      epilogue.finish(of, row + r, n, count);
+    }
+  }
+
+  /** Multiplies sums of bytes by the scales of their outputs, up to a whole vector. */
+  private static void scale(long sums, long scales, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      Lanes.store(Lanes.load(sums + 4L * i).mul(Lanes.load(scales + 4L * i)), sums + 4L * i);
     }
   }
 

@@ -6,7 +6,6 @@ import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.I;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
-import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -18,7 +17,6 @@ import azulejo.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
@@ -191,7 +189,7 @@ record Panels(int outputs, int inputs, WeightFormat format, MemorySegment data, 
     return panel(p) + (long) k * vectors(p) / folded(format) * BYTES;
   }
 
-  /** Address of the scales of panel {@code p}, 0 for a format without. */
+  /** Address of the scales of the outputs from panel {@code p} on, 0 for a format without. */
   long scales(int p) {
     return scales == null ? 0 : scales.address() + (long) p * WIDTH * Float.BYTES;
   }
@@ -202,8 +200,7 @@ record Panels(int outputs, int inputs, WeightFormat format, MemorySegment data, 
     if (format == WeightFormat.BF16) {
       widenBf16(part(p, k), words, to);
     } else {
-      long s = scales(p);
-      widenBytes(part(p, k), words, s, s + BYTES, s + 2 % VECTORS * BYTES, s + 3 % VECTORS * BYTES, to);
+      widenBytes(part(p, k), words, to);
     }
   }
 
@@ -216,18 +213,14 @@ record Panels(int outputs, int inputs, WeightFormat format, MemorySegment data, 
     }
   }
 
-  private static void widenBytes(long from, int words, long scale0, long scale1, long scale2, long scale3, long to) {
-    FloatVector s0 = fromMemorySegment(F, MEMORY, scale0, ORDER);
-    FloatVector s1 = fromMemorySegment(F, MEMORY, scale1, ORDER);
-    FloatVector s2 = fromMemorySegment(F, MEMORY, scale2, ORDER);
-    FloatVector s3 = fromMemorySegment(F, MEMORY, scale3, ORDER);
+  private static void widenBytes(long from, int words, long to) {
     for (int i = 0; i < words; i++) {
       IntVector w = IntVector.fromMemorySegment(I, MEMORY, from + (long) i * BYTES, ORDER);
       long out = to + (long) i * (4 * BYTES);
-      ((FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0)).mul(s0).intoMemorySegment(MEMORY, out, ORDER);
-      ((FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0)).mul(s1).intoMemorySegment(MEMORY, out + BYTES, ORDER);
-      ((FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0)).mul(s2).intoMemorySegment(MEMORY, out + 2 * BYTES, ORDER);
-      ((FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0)).mul(s3).intoMemorySegment(MEMORY, out + 3 * BYTES, ORDER);
+      w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0).intoMemorySegment(MEMORY, out, ORDER);
+      w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0).intoMemorySegment(MEMORY, out + BYTES, ORDER);
+      w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0).intoMemorySegment(MEMORY, out + 2 * BYTES, ORDER);
+      w.lanewise(ASHR, 24).convert(I2F, 0).intoMemorySegment(MEMORY, out + 3 * BYTES, ORDER);
     }
   }
 }

@@ -376,11 +376,7 @@ final class Tiles {
     c03.intoMemorySegment(MEMORY, c + 3 * BYTES, ORDER);
   }
 
-  static void int8Tile6x4(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long scales, long c, long row) {
-    FloatVector s0 = fromMemorySegment(F, MEMORY, scales, ORDER);
-    FloatVector s1 = fromMemorySegment(F, MEMORY, scales + BYTES, ORDER);
-    FloatVector s2 = fromMemorySegment(F, MEMORY, scales + 2 * BYTES, ORDER);
-    FloatVector s3 = fromMemorySegment(F, MEMORY, scales + 3 * BYTES, ORDER);
+  static void int8Tile6x4(int depth, long a0, long a1, long a2, long a3, long a4, long a5, long b, long c, long row) {
     FloatVector zero = zero(F);
     FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
     FloatVector c10 = zero, c11 = zero, c12 = zero, c13 = zero;
@@ -392,10 +388,10 @@ final class Tiles {
     long end = b + (long) depth * BYTES;
     for (long p = b; p != end; p += BYTES) {
       IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, ORDER);
-      FloatVector b0 = ((FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0)).mul(s0);
-      FloatVector b1 = ((FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0)).mul(s1);
-      FloatVector b2 = ((FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0)).mul(s2);
-      FloatVector b3 = ((FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0)).mul(s3);
+      FloatVector b0 = (FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b1 = (FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b2 = (FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b3 = (FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0);
       FloatVector x0 = broadcast(F, MEMORY.get(FLOAT, a0 + o));
       c00 = x0.fma(b0, c00);
       c01 = x0.fma(b1, c01);
@@ -454,11 +450,7 @@ final class Tiles {
     c53.intoMemorySegment(MEMORY, c + 5 * row + 3 * BYTES, ORDER);
   }
 
-  static void int8Tile2x4(int depth, long a0, long a1, long b, long scales, long c, long row) {
-    FloatVector s0 = fromMemorySegment(F, MEMORY, scales, ORDER);
-    FloatVector s1 = fromMemorySegment(F, MEMORY, scales + BYTES, ORDER);
-    FloatVector s2 = fromMemorySegment(F, MEMORY, scales + 2 * BYTES, ORDER);
-    FloatVector s3 = fromMemorySegment(F, MEMORY, scales + 3 * BYTES, ORDER);
+  static void int8Tile2x4(int depth, long a0, long a1, long b, long c, long row) {
     FloatVector zero = zero(F);
     FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
     FloatVector c10 = zero, c11 = zero, c12 = zero, c13 = zero;
@@ -466,10 +458,10 @@ final class Tiles {
     long end = b + (long) depth * BYTES;
     for (long p = b; p != end; p += BYTES) {
       IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, ORDER);
-      FloatVector b0 = ((FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0)).mul(s0);
-      FloatVector b1 = ((FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0)).mul(s1);
-      FloatVector b2 = ((FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0)).mul(s2);
-      FloatVector b3 = ((FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0)).mul(s3);
+      FloatVector b0 = (FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b1 = (FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b2 = (FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b3 = (FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0);
       FloatVector x0 = broadcast(F, MEMORY.get(FLOAT, a0 + o));
       c00 = x0.fma(b0, c00);
       c01 = x0.fma(b1, c01);
@@ -492,21 +484,17 @@ final class Tiles {
     c13.intoMemorySegment(MEMORY, c + row + 3 * BYTES, ORDER);
   }
 
-  static void int8Tile1x4(int depth, long a0, long b, long scales, long c) {
-    FloatVector s0 = fromMemorySegment(F, MEMORY, scales, ORDER);
-    FloatVector s1 = fromMemorySegment(F, MEMORY, scales + BYTES, ORDER);
-    FloatVector s2 = fromMemorySegment(F, MEMORY, scales + 2 * BYTES, ORDER);
-    FloatVector s3 = fromMemorySegment(F, MEMORY, scales + 3 * BYTES, ORDER);
+  static void int8Tile1x4(int depth, long a0, long b, long c) {
     FloatVector zero = zero(F);
     FloatVector c00 = zero, c01 = zero, c02 = zero, c03 = zero;
     long o = 0;
     long end = b + (long) depth * BYTES;
     for (long p = b; p != end; p += BYTES) {
       IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, ORDER);
-      FloatVector b0 = ((FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0)).mul(s0);
-      FloatVector b1 = ((FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0)).mul(s1);
-      FloatVector b2 = ((FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0)).mul(s2);
-      FloatVector b3 = ((FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0)).mul(s3);
+      FloatVector b0 = (FloatVector) w.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b1 = (FloatVector) w.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b2 = (FloatVector) w.lanewise(LSHL, 8).lanewise(ASHR, 24).convert(I2F, 0);
+      FloatVector b3 = (FloatVector) w.lanewise(ASHR, 24).convert(I2F, 0);
       FloatVector x0 = broadcast(F, MEMORY.get(FLOAT, a0 + o));
       c00 = x0.fma(b0, c00);
       c01 = x0.fma(b1, c01);

@@ -261,10 +261,10 @@ class GemmTest {
     return Panels.pack(TWO, ARENA, weight, WeightFormat.F32).data();
   }
 
-  /** A narrow weight gives, bit for bit, what its rounded values give in f32: few rows and many, depths that end in half a word. */
+  /** A narrow weight gives, bit for bit, what its numbers, times its scales for bytes, give in f32: few rows and many, depths that end in half a word. */
   @ParameterizedTest
   @EnumSource(names = {"BF16", "INT8"})
-  void aNarrowWeightGivesTheBitsOfItsRoundedValues(WeightFormat format) {
+  void aNarrowWeightGivesTheBitsOfItsNumbers(WeightFormat format) {
     Random random = new Random(6);
     for (int n : new int[] {1, 17, 64, 130}) {
       for (int k : new int[] {1, 3, 64, 513, 1101}) {
@@ -272,16 +272,27 @@ class GemmTest {
         Arrays.fill(weight, 0, k, 0); // an output without weights
         HostTensor exact = HostTensor.of("w", weight, n, k);
         Panels narrow = Panels.pack(TWO, ARENA, exact, format);
-        Panels rounded = Panels.pack(TWO, ARENA, format.rounded(exact), WeightFormat.F32);
+        float[] numbers = format.rounded(exact).toFloats();
+        float[] scales = new float[n];
+        Arrays.fill(scales, 1);
+        if (format == WeightFormat.INT8) {
+          for (int i = 0; i < n * k; i++) {
+            scales[i / k] = WeightFormat.scale(weight, i / k * k, k);
+            numbers[i] = WeightFormat.floatToByte(weight[i], scales[i / k]);
+          }
+        }
+        Panels wide = Panels.pack(TWO, ARENA, HostTensor.of("w", numbers, n, k), WeightFormat.F32);
         assertThat(narrow.data().byteSize()).isLessThanOrEqualTo(
             Math.ceilDiv(n, Panels.WIDTH) * Panels.WIDTH * (k + 1L) * (format == WeightFormat.BF16 ? 2 : 1) + 64);
         for (int m : new int[] {1, 2, 3, 7, 20}) {
           MemorySegment x = memory(floats(random, m * k));
           MemorySegment expected = memory(new float[m * n]);
           MemorySegment actual = memory(new float[m * n]);
-          Gemm.linear(TWO, x.address(), k, m, rounded, new Gemm.Epilogue(0, Activation.NONE, 0, 0, expected.address(), n));
+          Gemm.linear(TWO, x.address(), k, m, wide, new Gemm.Epilogue(0, Activation.NONE, 0, 0, expected.address(), n));
           Gemm.linear(TWO, x.address(), k, m, narrow, new Gemm.Epilogue(0, Activation.NONE, 0, 0, actual.address(), n));
-          assertThat(actual.mismatch(expected)).as("%d x %d x %d", m, n, k).isEqualTo(-1);
+          for (int i = 0; i < m * n; i++) {
+            assertThat(at(actual, i)).as("%d x %d x %d at %d", m, n, k, i).isEqualTo(at(expected, i) * scales[i % n]);
+          }
         }
       }
     }
