@@ -21,12 +21,14 @@ class ArchitectureTest {
         .layer("kernels").definedBy("azulejo.kernels..")
         .layer("runtime").definedBy("azulejo.runtime..")
         .layer("models").definedBy("azulejo.models..")
+        .layer("probes").definedBy("azulejo.probes..")
         .layer("weights").definedBy("azulejo.weights..")
         .layer("cli").definedBy("azulejo.cli..")
         .whereLayer("cli").mayNotBeAccessedByAnyLayer()
         .whereLayer("weights").mayOnlyBeAccessedByLayers("cli")
-        .whereLayer("models").mayOnlyBeAccessedByLayers("weights", "cli")
-        .whereLayer("runtime").mayOnlyBeAccessedByLayers("models", "weights", "cli")
+        .whereLayer("probes").mayOnlyBeAccessedByLayers("cli")
+        .whereLayer("models").mayOnlyBeAccessedByLayers("probes", "weights", "cli")
+        .whereLayer("runtime").mayOnlyBeAccessedByLayers("models", "probes", "weights", "cli")
         .check(CLASSES);
   }
 
