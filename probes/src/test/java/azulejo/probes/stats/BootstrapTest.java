@@ -68,19 +68,19 @@ class BootstrapTest {
   }
 
   /**
-   * How often the interval holds the truth. 1000 trials have a standard error of 0.007, so the lower bounds are three of them below 0.95, and a little more for
-   * six prompts. Measured: 0.958, 0.933, 0.942; plain BCa 0.931, 0.870, 0.913 and plain percentiles 0.931, 0.862, 0.903 fail.
+   * How often the interval holds the truth. Of 20000 trials it was 0.947, 0.927 and 0.932; plain BCa intervals held it in 0.919, 0.859 and 0.904, plain
+   * percentiles in 0.921, 0.861 and 0.895. The bounds are three standard errors of 4000 trials around the former, and leave out the others.
    */
   @Test
   void coverage() {
-    assertThat(coverage(16, SplittableRandom::nextGaussian, 0)).isBetween(0.929, 0.975);
-    assertThat(coverage(6, SplittableRandom::nextGaussian, 0)).isBetween(0.92, 0.985);
-    assertThat(coverage(16, SplittableRandom::nextExponential, 1)).isBetween(0.92, 0.975);
+    assertThat(coverage(16, SplittableRandom::nextGaussian, 0)).isBetween(0.936, 0.958);
+    assertThat(coverage(6, SplittableRandom::nextGaussian, 0)).isBetween(0.914, 0.940);
+    assertThat(coverage(16, SplittableRandom::nextExponential, 1)).isBetween(0.920, 0.944);
   }
 
   private static double coverage(int n, ToDoubleFunction<SplittableRandom> draw, double truth) {
     SplittableRandom random = new SplittableRandom(1);
-    int trials = 1000;
+    int trials = 4000;
     int held = 0;
     for (int t = 0; t < trials; t++) {
       double[] values = DoubleStream.generate(() -> draw.applyAsDouble(random)).limit(n).toArray();
