@@ -8,6 +8,7 @@ import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.WeightFormat;
 import azulejo.runtime.CheckpointException;
+import java.util.Arrays;
 
 /**
  * The tensors of a checkpoint below a name prefix, placed on a backend: a model asks for each by the name that it has in the file, with the shape that
@@ -45,7 +46,7 @@ public final class Weights {
 
   /** A norm's weight, a bias, an embedding table, ...: of any float type, F32 on the backend. */
   public Tensor tensor(String name, long... shape) {
-    return backend.weight(floats(name, Shape.of(shape)));
+    return backend.weight(floats(name, implied(name, shape)));
   }
 
   /** {@link #tensor}, or null where the checkpoint has no such tensor. */
@@ -55,7 +56,7 @@ public final class Weights {
 
   /** A linear layer's weight [outputs, inputs], kept in the format asked for; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing. */
   public Matrix matrix(String name, long outputs, long inputs) {
-    Shape asMatrix = Shape.of(outputs, inputs);
+    Shape asMatrix = implied(name, outputs, inputs);
     Shape asConvolution = Shape.of(outputs, inputs, 1, 1);
     HostTensor found = checkpoint.tensor(prefix + name);
     HostTensor checked = floats(name, found.shape().equals(asConvolution) ? asConvolution : asMatrix);
@@ -64,16 +65,26 @@ public final class Weights {
 
   /** A convolution's weight [outputs, inputs, height, width]. */
   public Filter filter(String name, long outputs, long inputs, long height, long width) {
-    return backend.filter(floats(name, Shape.of(outputs, inputs, height, width)));
+    return backend.filter(floats(name, implied(name, outputs, inputs, height, width)));
   }
 
   /** The tensor as it lies in the file, of any type, for the rare weight that must be rearranged before it goes to the backend. */
   public HostTensor host(String name, long... shape) {
-    return checked(name, Shape.of(shape));
+    return checked(name, implied(name, shape));
   }
 
   public Backend backend() {
     return backend;
+  }
+
+  /** A shape out of a configuration, which may hold any number. */
+  private Shape implied(String name, long... dims) {
+    try {
+      return Shape.of(dims);
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw new CheckpointException(checkpoint.path() + ": the configuration implies the impossible shape " + Arrays.toString(dims) + " for tensor \""
+          + prefix + name + "\"", e);
+    }
   }
 
   private HostTensor floats(String name, Shape expected) {

@@ -20,6 +20,9 @@ public final class DiffusionSchedule {
     }
   }
 
+  /** Far beyond any published model: a configuration must not be able to fill the memory. */
+  private static final int MAX_TIMESTEPS = 100_000;
+
   private final int codes;
   private final Logs[] single;
   private final Logs[] cumulative;
@@ -53,8 +56,8 @@ public final class DiffusionSchedule {
   /** @throws CheckpointException when the fields of a {@code scheduler_config.json} give no such schedule */
   public static DiffusionSchedule of(JsonConfig json, int codes) {
     int timesteps = json.integer("num_train_timesteps", 100);
-    if (timesteps < 2) {
-      throw json.fault("num_train_timesteps", "is " + timesteps + ", but at least 2 are needed");
+    if (timesteps < 2 || timesteps > MAX_TIMESTEPS) {
+      throw json.fault("num_train_timesteps", "is " + timesteps + ", but at " + (timesteps < 2 ? "least 2 are needed" : "most " + MAX_TIMESTEPS + " make sense"));
     }
     DiffusionSchedule schedule = new DiffusionSchedule(codes, timesteps,
         new Line(json.real("alpha_cum_start", 0.99999), json.real("alpha_cum_end", 0.000009)),
