@@ -3,6 +3,8 @@ package azulejo.kernels;
 /** Pointwise non-linearities, as PyTorch defines them. */
 public enum Activation {
   NONE,
+  /** {@code max(x, 0)} */
+  RELU,
   /** {@code x * sigmoid(x)} */
   SILU,
   /** {@code x * Phi(x)}, the exact erf form */

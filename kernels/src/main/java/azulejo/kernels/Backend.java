@@ -133,12 +133,24 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Cross-correlation as in PyTorch: x [B, H, W, I], filter [O, I, KH, KW], bias [O],
-   * {@code out = conv + bias + residual}, [B, H', W', O] with H' = (H + top + bottom - KH) / stride + 1. {@code out} may be the residual.
+   * {@code out = activation(conv + bias) + residual}, [B, H', W', O] with H' = (H + top + bottom - KH) / stride + 1. {@code out} may be the residual.
    */
-  void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out);
+  void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual, Tensor out);
+
+  /** {@link #conv2d} without an activation. */
+  default void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out) {
+    conv2d(x, filter, bias, stride, padding, Activation.NONE, residual, out);
+  }
 
   /** Depthwise convolution, stride 1: x, out [B, H, W, C] with padding that keeps H and W, weight F32 [C, 1, KH, KW], bias [C]. */
   void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out);
+
+  /**
+   * One value of each window of height x width pixels: x [B, H, W, C], out [B, H', W', C] with H' = (H + top + bottom - height) / stride + 1.
+   * Padding takes no part: a mean is that of the pixels that a window holds (PyTorch's {@code count_include_pad=False}), and every window must hold one.
+   * PyTorch's {@code ceil_mode} is more padding at the bottom and the right.
+   */
+  void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out);
 
   /** Nearest-neighbour upsampling by 2: x [B, H, W, C], out [B, 2H, 2W, C]. */
   void upsample(Tensor x, Tensor out);

@@ -187,6 +187,25 @@ public final class Checks {
     apart(op, out, x, weight);
   }
 
+  public static void pool2d(Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
+    String op = "pool2d";
+    rows(op, "x", x, DType.F32, ANY, ANY, ANY, ANY);
+    require(height >= 1 && width >= 1 && stride >= 1, op, "the window is " + height + " x " + width + ", the stride " + stride);
+    long down = windows(op, x.dim(1), height, stride, padding.top(), padding.bottom());
+    long across = windows(op, x.dim(2), width, stride, padding.left(), padding.right());
+    rows(op, "out", out, DType.F32, x.dim(0), down, across, x.dim(3));
+    apart(op, out, x);
+  }
+
+  /** How many windows fit along a side of an image, the first and the last of which must reach into it. */
+  private static long windows(String op, long size, int window, int stride, int before, int after) {
+    require(before >= 0 && after >= 0, op, "negative padding");
+    long room = size + before + after - window;
+    require(room >= 0 && before < window && room / stride * stride - before < size, op,
+        "windows of " + window + " at a stride of " + stride + " do not all see a side of " + size + " with padding of " + before + " and " + after);
+    return room / stride + 1;
+  }
+
   public static void upsample(Tensor x, Tensor out) {
     String op = "upsample";
     rows(op, "x", x, DType.F32, ANY, ANY, ANY, ANY);

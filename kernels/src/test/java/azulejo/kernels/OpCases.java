@@ -45,6 +45,7 @@ final class OpCases {
     all.rotary();
     all.norms();
     all.convolutions();
+    all.pools();
     all.moves();
     all.masks();
     all.draws();
@@ -63,6 +64,7 @@ final class OpCases {
     some.linear(65, 129, 65, DType.F32, 6);
     some.linear(33, 65, 129, DType.F16, 11);
     some.linear(33, 65, 129, DType.BF16, 15);
+    some.within("activate", "relu, C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.RELU, r.output(DType.F32, 33, 65)));
     some.within("activate", "tanh, C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.GELU_TANH, r.output(DType.F32, 33, 65)));
     for (WeightFormat format : WeightFormat.values()) {
       some.linear(2, 129, 65, DType.F32, 3, format);
@@ -83,6 +85,7 @@ final class OpCases {
     some.convolution(9, 7, 17, 33, 1, 1, 1, Padding.NONE, DType.F16, 0);
     some.convolution(9, 8, 17, 33, 3, 3, 2, new Padding(0, 0, 1, 1), DType.F32, 1);
     some.depthwise(9, 7, 65, 3, true);
+    some.pool(9, 7, 65, 3, 3, 2, new Padding(1, 0, 1, 0));
     some.draw(2, 17, 257, 2, 8, true);
     some.draw(2, 17, 257, 1, 8, false);
     some.draw(2, 17, 257, 2, 8, true, new Draw(3, 0.7f, 20, 1, false));
@@ -371,12 +374,42 @@ final class OpCases {
     convolution(9, 6, 3, 4, 5, 3, 1, new Padding(2, 1, 2, 1), DType.F32, 1);
     convolution(6, 9, 3, 4, 3, 4, 3, new Padding(1, 2, 0, 3), DType.F32, 2);
     convolution(1, 1, 129, 65, 3, 3, 1, Padding.same(1), DType.F32, 1);
+    // the shapes of LPIPS' and FID's networks
+    convolution(23, 19, 3, 16, 11, 11, 4, Padding.same(2), DType.F32, 5);
+    convolution(9, 10, 17, 33, 1, 7, 1, new Padding(0, 3, 0, 3), DType.F32, 5);
+    convolution(10, 9, 16, 17, 7, 1, 1, new Padding(3, 0, 3, 0), DType.F16, 6);
+    convolution(9, 11, 16, 20, 3, 3, 2, Padding.NONE, DType.F32, 7);
+    convolution(9, 11, 4, 20, 5, 5, 1, Padding.same(2), DType.BF16, 7);
 
     for (int c : SIZES) {
       for (int k : new int[] {1, 3, 5}) {
         depthwise(1 + c % 5, 2 + c % 7, c, k, c % 2 == 0);
       }
     }
+  }
+
+  private void pools() {
+    int i = 0;
+    for (int c : SIZES) {
+      pool(8 + i % 2, 7 + i % 3, c, 3, 3, 2, Padding.NONE);
+      // ceil_mode
+      pool(8, 7, c, 3, 3, 2, new Padding(0, 0, 1, 0));
+      pool(5, 1 + i % 4, c, 3, 3, 1, Padding.same(1));
+      pool(4, 6, c, 2, 2, 2, Padding.NONE);
+      pool(5, 6, c, 5, 6, 1, Padding.NONE);
+      i++;
+    }
+    pool(9, 10, 5, 2, 4, 3, new Padding(1, 2, 0, 3));
+  }
+
+  private void pool(int height, int width, int c, int kh, int kw, int stride, Padding padding) {
+    int h = (height + padding.top() + padding.bottom() - kh) / stride + 1;
+    int w = (width + padding.left() + padding.right() - kw) / stride + 1;
+    String arguments = "H=" + height + " W=" + width + " C=" + c + " window=" + kh + "x" + kw + " stride=" + stride + " " + padding;
+    exact("pool2d", "max " + arguments, r ->
+        r.backend.pool2d(Pooling.MAX, r.floats(2, height, width, c), kh, kw, stride, padding, r.output(DType.F32, 2, h, w, c)));
+    within("pool2d", "mean " + arguments, roundings(kh * kw, 1), r ->
+        r.backend.pool2d(Pooling.MEAN, r.floats(2, height, width, c), kh, kw, stride, padding, r.output(DType.F32, 2, h, w, c)));
   }
 
   private void depthwise(int height, int width, int c, int kh, boolean bias) {
@@ -392,14 +425,15 @@ final class OpCases {
     int h = (height + padding.top() + padding.bottom() - kh) / stride + 1;
     int w = (width + padding.left() + padding.right() - kw) / stride + 1;
     int sums = inputs * kh * kw;
+    Activation activation = ACTIVATIONS[variant / 4 % ACTIVATIONS.length];
     String arguments = "H=" + height + " W=" + width + " I=" + inputs + " O=" + outputs + " K=" + kh + "x" + kw + " stride=" + stride + " " + padding
-        + " " + dtype + (bias ? " bias" : "") + (residual ? " residual" : "");
+        + " " + dtype + " " + activation + (bias ? " bias" : "") + (residual ? " residual" : "");
     within("conv2d", arguments, roundings(sums, Math.max(1, Math.sqrt(sums))), r -> {
       Filter filter = r.backend.filter(r.host(dtype, outputs, inputs, kh, kw));
       Tensor x = r.floats(2, height, width, inputs);
       Tensor b = bias ? r.floats(outputs) : null;
       Tensor s = residual ? r.floats(2, h, w, outputs) : null;
-      r.backend.conv2d(x, filter, b, stride, padding, s, residual ? r.outputOver(s) : r.output(DType.F32, 2, h, w, outputs));
+      r.backend.conv2d(x, filter, b, stride, padding, activation, s, residual ? r.outputOver(s) : r.output(DType.F32, 2, h, w, outputs));
     });
   }
 

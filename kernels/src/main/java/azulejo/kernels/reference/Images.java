@@ -1,7 +1,9 @@
 package azulejo.kernels.reference;
 
+import azulejo.kernels.Activation;
 import azulejo.kernels.Filter;
 import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
 import azulejo.kernels.Tensor;
 
 /** Ops on images [B, H, W, C]. */
@@ -46,7 +48,8 @@ final class Images {
     }
   }
 
-  static void conv2d(Tensor x, Kernel kernel, Rows bias, int stride, Padding padding, Rows residual, Tensor out) {
+  static void conv2d(Tensor x, Kernel kernel, Rows bias, int stride, Padding padding, Activation activation, Rows residual,
+      Tensor out) {
     Pixels from = Pixels.of(x);
     Pixels to = Pixels.of(out);
     for (int b = 0; b < to.batch; b++) {
@@ -64,7 +67,8 @@ final class Images {
                 }
               }
             }
-            to.rows.set(pixel, o, residual == null ? sum : sum + residual.get(pixel, o));
+            double value = Pointwise.activation(activation, sum);
+            to.rows.set(pixel, o, residual == null ? value : value + residual.get(pixel, o));
           }
         }
       }
@@ -90,6 +94,33 @@ final class Images {
               }
             }
             to.rows.set(to.at(b, py, px), c, sum);
+          }
+        }
+      }
+    }
+  }
+
+  static void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
+    Pixels from = Pixels.of(x);
+    Pixels to = Pixels.of(out);
+    for (int b = 0; b < to.batch; b++) {
+      for (int py = 0; py < to.height; py++) {
+        for (int px = 0; px < to.width; px++) {
+          int top = py * stride - padding.top();
+          int left = px * stride - padding.left();
+          for (int c = 0; c < to.channels(); c++) {
+            double largest = Double.NEGATIVE_INFINITY;
+            double sum = 0;
+            int pixels = 0;
+            for (int sy = Math.max(0, top); sy < Math.min(from.height, top + height); sy++) {
+              for (int sx = Math.max(0, left); sx < Math.min(from.width, left + width); sx++) {
+                float value = from.rows.get(from.at(b, sy, sx), c);
+                largest = Math.max(largest, value);
+                sum += value;
+                pixels++;
+              }
+            }
+            to.rows.set(to.at(b, py, px), c, pooling == Pooling.MAX ? largest : sum / pixels);
           }
         }
       }

@@ -60,6 +60,7 @@ final class Pointwise {
   static double activation(Activation activation, double x) {
     return switch (activation) {
       case NONE -> x;
+      case RELU -> Math.max(x, 0);
       case SILU -> x / (1 + StrictMath.exp(-x));
       case GELU -> x * normalCdf(x);
       case GELU_TANH -> x / (1 + StrictMath.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));

@@ -10,6 +10,7 @@ import azulejo.kernels.Matrix;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
 import azulejo.kernels.WeightFormat;
@@ -129,15 +130,21 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out) {
+  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual, Tensor out) {
     Checks.conv2d(x, filter, bias, stride, padding, residual, out);
-    Images.conv2d(x, Images.Kernel.of(filter), Rows.of(bias), stride, padding, Rows.of(residual), out);
+    Images.conv2d(x, Images.Kernel.of(filter), Rows.of(bias), stride, padding, activation, Rows.of(residual), out);
   }
 
   @Override
   public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
     Checks.depthwiseConv2d(x, weight, bias, out);
     Images.depthwiseConv2d(x, weight, Rows.of(bias), out);
+  }
+
+  @Override
+  public void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
+    Checks.pool2d(x, height, width, stride, padding, out);
+    Images.pool2d(pooling, x, height, width, stride, padding, out);
   }
 
   @Override

@@ -71,7 +71,7 @@ final class Conv2d {
     }
   }
 
-  /** {@code out = conv(x) + bias + residual}; the epilogue's rows are the output's pixels. */
+  /** {@code out = activation(conv(x) + bias) + residual}; the epilogue's rows are the output's pixels. */
   static void conv2d(Workers workers, Windows x, Packed filter, Gemm.Epilogue epilogue) {
     if (filter.matrices.length == Winograd.PRODUCTS) {
       Winograd.conv2d(workers, x, filter.matrices, epilogue);

@@ -218,11 +218,18 @@ final class Elementary {
   private static void activate(Activation activation, long x, long out, int vectors) {
     switch (activation) {
       case NONE -> Pointwise.copy(x, out, vectors * COUNT);
+      case RELU -> relu(x, out, vectors);
       case SILU -> sigmoidUnit(x, out, vectors, 1, 0);
       case QUICK_GELU -> sigmoidUnit(x, out, vectors, 1.702f, 0);
       // (1 + tanh u) / 2 is the sigmoid of 2 u: here sqrt(8 / pi) x and its product with 0.044715 x^2
       case GELU_TANH -> sigmoidUnit(x, out, vectors, 1.59576912161f, 0.07135481627f);
       case GELU -> gelu(x, out, vectors);
+    }
+  }
+
+  private static void relu(long x, long out, int n) {
+    for (int i = 0; i < n; i++) {
+      fromMemorySegment(F, MEMORY, x + (long) i * BYTES, ORDER).max(0f).intoMemorySegment(MEMORY, out + (long) i * BYTES, ORDER);
     }
   }
 

@@ -10,6 +10,7 @@ import azulejo.kernels.Matrix;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
 import azulejo.kernels.WeightFormat;
@@ -127,7 +128,7 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Tensor residual, Tensor out) {
+  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual, Tensor out) {
     Checks.conv2d(x, filter, bias, stride, padding, residual, out);
     if (!(filter instanceof Conv2d.Packed packed)) {
       throw new IllegalArgumentException("conv2d: the filter belongs to another backend");
@@ -135,13 +136,19 @@ public final class VectorBackend extends CpuBackend {
     Rows pixels = Rows.of(x);
     Conv2d.Windows windows = new Conv2d.Windows(pixels.address(), pixels.stride() / Float.BYTES, x.size(0), x.size(1), x.size(2), x.size(3),
         filter.height(), filter.width(), stride, padding);
-    Conv2d.conv2d(workers, windows, packed, epilogue(bias, Activation.NONE, residual, out));
+    Conv2d.conv2d(workers, windows, packed, epilogue(bias, activation, residual, out));
   }
 
   @Override
   public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
     Checks.depthwiseConv2d(x, weight, bias, out);
     DepthwiseConv.depthwiseConv2d(workers, this, x, weight, bias, out);
+  }
+
+  @Override
+  public void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
+    Checks.pool2d(x, height, width, stride, padding, out);
+    Pool.pool2d(workers, pooling, x, height, width, stride, padding, out);
   }
 
   @Override

@@ -11,6 +11,7 @@ import azulejo.kernels.HostTensor;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
 import azulejo.kernels.Stream;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
@@ -192,6 +193,25 @@ class ReferenceBackendTest {
     backend.conv2d(tensor(new float[] {1, 2, 3}, 1, 1, 1, 3), backend.filter(HostTensor.of("w", new float[] {1, 2, 3, 4, 5, 6}, 2, 3, 1, 1)), null,
         1, Padding.NONE, out, out);
     assertThat(values(out)).containsExactly(114, 232);
+  }
+
+  @Test
+  void convolutionActivatesBeforeItAddsTheResidual() {
+    Tensor out = tensor(new float[] {100, 200}, 1, 1, 1, 2);
+    backend.conv2d(tensor(new float[] {1}, 1, 1, 1, 1), backend.filter(HostTensor.of("w", new float[] {3, -3}, 2, 1, 1, 1)), null, 1, Padding.NONE,
+        Activation.RELU, out, out);
+    assertThat(values(out)).containsExactly(103, 200);
+  }
+
+  /** All numbers are negative, so that a zero of the padding would win or spoil the mean. */
+  @Test
+  void poolingLeavesThePaddingOut() {
+    Tensor x = tensor(new float[] {-1, -2, -3, -4, -5, -6, -7, -8, -9}, 1, 3, 3, 1);
+    Tensor out = floats(1, 2, 2, 1);
+    backend.pool2d(Pooling.MAX, x, 2, 2, 2, new Padding(0, 0, 1, 1), out);
+    assertThat(values(out)).containsExactly(-1, -3, -7, -9);
+    backend.pool2d(Pooling.MEAN, x, 2, 2, 2, new Padding(1, 1, 0, 0), out);
+    assertThat(values(out)).containsExactly(-1, -2.5f, -5.5f, -7);
   }
 
   @Test

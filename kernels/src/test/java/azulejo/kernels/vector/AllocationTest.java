@@ -12,6 +12,7 @@ import azulejo.kernels.Matrix;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Stream;
 import azulejo.kernels.Tensor;
@@ -97,6 +98,7 @@ class AllocationTest {
     ops.put("rotary", weights(floats(b, 64, 32, 2), w -> b.rotary(x, w, 4, out)));
     Filter filter = b.filter(random(128, 128, 3, 3));
     ops.put("conv2d", () -> b.conv2d(image, filter, null, 1, Padding.same(1), null, imageOut));
+    ops.put("pool2d", () -> b.pool2d(Pooling.MEAN, image, 3, 3, 1, Padding.same(1), imageOut));
     Tensor logits = floats(b, 2, 1, 8, 4096);
     Tensor open = b.tensor(HostTensor.of("open", new int[] {0, 1, 2, 3, 4, 5, 6, 7}, 1, 8));
     Tensor step = b.tensor(HostTensor.of("step", new int[1], 1));

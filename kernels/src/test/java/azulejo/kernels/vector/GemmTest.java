@@ -89,6 +89,7 @@ class GemmTest {
       }
       double value = switch (activation) {
         case NONE -> sum;
+        case RELU -> Math.max(sum, 0);
         case SILU -> sum / (1 + Math.exp(-sum));
         case QUICK_GELU -> sum / (1 + Math.exp(-1.702 * sum));
         case GELU -> sum * normalCdf(sum);
