@@ -2,6 +2,7 @@ package azulejo.runtime.checkpoint;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Shape;
 import azulejo.kernels.WeightFormat;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
@@ -193,6 +194,15 @@ public final class Checkpoint implements AutoCloseable {
 
   public boolean has(String name) {
     return places.containsKey(name);
+  }
+
+  /**
+   * A tensor's shape, which is not to ask for it.
+   *
+   * @throws CheckpointException when there is no such tensor
+   */
+  public Shape shape(String name) {
+    return place(name).shape(name);
   }
 
   /** @throws CheckpointException when there is no such tensor */
