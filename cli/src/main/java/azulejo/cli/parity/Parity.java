@@ -66,6 +66,8 @@ public final class Parity {
       T5Parity.check(dir, backend, goldens, checks);
     } else if (goldens.names().contains("golden.safetensors") && Files.exists(dir.resolve(QuantizerParity.CONFIG))) {
       QuantizerParity.check(dir, backend, goldens, checks);
+    } else if (MetricsParity.recognises(goldens)) {
+      MetricsParity.check(dir, backend, goldens, checks);
     } else if (DemoParity.recognises(dir, goldens)) {
       DemoParity.check(dir, backend, goldens, checks);
     } else if (LegacyBinParity.recognises(dir)) {

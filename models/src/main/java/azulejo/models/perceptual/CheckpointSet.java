@@ -15,20 +15,33 @@ import java.util.stream.Stream;
 
 /** A weight file, or those of a folder, of which a network takes the ones that have its tensors: published names vary. */
 final class CheckpointSet implements AutoCloseable {
-  private final Path path;
-  private final List<Checkpoint> files = new ArrayList<>();
+  private final List<Checkpoint> files;
+  private final String place;
 
-  private CheckpointSet(Path path) {
-    this.path = path;
+  /** @param place what an error message calls them */
+  private CheckpointSet(List<Checkpoint> files, String place) {
+    this.files = files;
+    this.place = place;
   }
 
-  /** Makes a network of the files, which the network must close; where that fails, they are closed already. */
+  /** Makes a network of a file or a folder's files, which the network must close; where that fails, they are closed already. */
   static <M> M open(Path path, Function<CheckpointSet, M> network) {
-    CheckpointSet set = new CheckpointSet(path);
+    List<Checkpoint> files = new ArrayList<>();
     try {
       for (Path file : weightFiles(path)) {
-        set.files.add(Checkpoint.open(file));
+        files.add(Checkpoint.open(file));
       }
+    } catch (RuntimeException e) {
+      files.forEach(Checkpoint::close);
+      throw e;
+    }
+    return open(files, path.toString(), network);
+  }
+
+  /** {@link #open(Path, Function)} of files that are open already. */
+  static <M> M open(List<Checkpoint> files, String place, Function<CheckpointSet, M> network) {
+    CheckpointSet set = new CheckpointSet(files, place);
+    try {
       return network.apply(set);
     } catch (RuntimeException e) {
       set.close();
@@ -54,7 +67,7 @@ final class CheckpointSet implements AutoCloseable {
 
   /** @param wanted the end of the sentence that is said when there is none */
   Checkpoint with(Predicate<Checkpoint> has, String wanted) {
-    return files.stream().filter(has).findFirst().orElseThrow(() -> new CheckpointException(path + " has no such weights: " + wanted));
+    return files.stream().filter(has).findFirst().orElseThrow(() -> new CheckpointException(place + " has no such weights: " + wanted));
   }
 
   String fingerprint() {

@@ -55,9 +55,12 @@ public final class Lpips implements AutoCloseable {
   /**
    * One image's unit activations.
    *
-   * @param layers for each of the trunk's outputs [h * w * C], scaled to length 1 at each pixel
+   * @param layers the trunk's outputs
    */
-  public record Features(int height, int width, List<float[]> layers) {}
+  public record Features(int height, int width, List<Layer> layers) {}
+
+  /** @param values [h * w * C], scaled to length 1 at each pixel */
+  public record Layer(int height, int width, float[] values) {}
 
   private static final double EPS = 1e-10;
   private static final float[] SHIFT = {-.030f, -.088f, -.188f};
@@ -106,6 +109,11 @@ public final class Lpips implements AutoCloseable {
    */
   public static Lpips open(Net net, Path path, Backend b) {
     return CheckpointSet.open(path, files -> new Lpips(net, b, files));
+  }
+
+  /** {@link #open(Net, Path, Backend)} of a file, which will be closed with this. */
+  public static Lpips open(Net net, Checkpoint file, Backend b) {
+    return CheckpointSet.open(List.of(file), file.path().toString(), files -> new Lpips(net, b, files));
   }
 
   public Net net() {
@@ -162,7 +170,7 @@ public final class Lpips implements AutoCloseable {
   }
 
   /** Of one image of an output [B, h, w, C]. */
-  private static float[] unit(HostTensor output, int image) {
+  private static Layer unit(HostTensor output, int image) {
     int channels = output.shape().size(3);
     int count = output.shape().size(1) * output.shape().size(2) * channels;
     float[] out = new float[count];
@@ -180,7 +188,7 @@ public final class Lpips implements AutoCloseable {
         out[i] = (float) (out[i] / length);
       }
     }
-    return out;
+    return new Layer(output.shape().size(1), output.shape().size(2), out);
   }
 
   /**
@@ -210,14 +218,26 @@ public final class Lpips implements AutoCloseable {
     return distances;
   }
 
+  /** Where two images differ, [H * W]: the layers' differences, each enlarged bilinearly to the images' size, added up. */
+  public float[] distanceMap(Features x, Features y) {
+    float[] sum = new float[x.height * x.width];
+    for (int layer = 0; layer < linear.size(); layer++) {
+      float[] enlarged = Resize.bilinear(map(x, y, layer), x.layers.get(layer).height(), x.layers.get(layer).width(), 1, x.height, x.width);
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += enlarged[i];
+      }
+    }
+    return sum;
+  }
+
   /** A layer's weighted squared difference at each of its pixels. */
   private float[] map(Features x, Features y, int layer) {
     if (x.height != y.height || x.width != y.width) {
       throw new IllegalArgumentException("images of " + x.width + "x" + x.height + " and " + y.width + "x" + y.height + " pixels have no LPIPS distance");
     }
     float[] weight = linear.get(layer);
-    float[] a = x.layers.get(layer);
-    float[] b = y.layers.get(layer);
+    float[] a = x.layers.get(layer).values;
+    float[] b = y.layers.get(layer).values;
     float[] map = new float[a.length / weight.length];
     for (int pixel = 0, i = 0; pixel < map.length; pixel++) {
       double sum = 0;
