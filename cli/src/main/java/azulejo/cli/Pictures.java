@@ -2,6 +2,7 @@ package azulejo.cli;
 
 import azulejo.models.GeneratedImage;
 import azulejo.models.Image;
+import azulejo.models.Png;
 import azulejo.runtime.AtomicFile;
 import java.nio.file.Path;
 import java.util.ArrayList;

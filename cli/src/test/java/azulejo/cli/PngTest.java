@@ -1,9 +1,13 @@
 package azulejo.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.models.Image;
+import azulejo.models.Png;
+import azulejo.runtime.OptionException;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
@@ -40,5 +44,22 @@ class PngTest {
   void theSameInputGivesTheSameBytes() {
     Map<String, String> text = Map.of("prompt", "α", "seed", "1");
     assertThat(Png.encode(FakeEngine.image(0), text)).isEqualTo(Png.encode(FakeEngine.image(0), text));
+  }
+
+  @Test
+  void whatIsDecodedWasEncoded() {
+    byte[] rgb = new byte[3 * 6 * 4];
+    new Random(2).nextBytes(rgb);
+    Image back = Png.decode("noise.png", Png.encode(new Image(6, 4, rgb), Map.of("prompt", "noise")));
+    assertThat(back.width()).isEqualTo(6);
+    assertThat(back.height()).isEqualTo(4);
+    assertThat(back.rgb()).isEqualTo(rgb);
+  }
+
+  @Test
+  void whatIsNoPictureIsRefusedByName() {
+    byte[] cut = Arrays.copyOf(Png.encode(FakeEngine.image(0), Map.of()), 40);
+    assertThatThrownBy(() -> Png.decode("cut.png", cut)).isInstanceOf(OptionException.class).hasMessageStartingWith("cut.png is no picture");
+    assertThatThrownBy(() -> Png.decode("text.png", new byte[] {'h', 'i'})).isInstanceOf(OptionException.class).hasMessageStartingWith("text.png is no picture");
   }
 }

@@ -1,7 +1,8 @@
-package azulejo.cli;
+package azulejo.models;
 
-import azulejo.models.Image;
+import azulejo.runtime.OptionException;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -17,7 +18,7 @@ import javax.imageio.metadata.IIOMetadataNode;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** PNG files with text chunks, as <a href="https://www.w3.org/TR/png-3/">the PNG specification</a> has them. */
-final class Png {
+public final class Png {
   private static final String FORMAT = "javax_imageio_png_1.0";
 
   private Png() {}
@@ -27,7 +28,7 @@ final class Png {
    *
    * @param text keyword (1 to 79 Latin-1 characters) to value; ASCII values become tEXt chunks, others iTXt
    */
-  static byte[] encode(Image image, Map<String, String> text) {
+  public static byte[] encode(Image image, Map<String, String> text) {
     BufferedImage picture = new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
     byte[] rgb = image.rgb();
     for (int y = 0, i = 0; y < image.height(); y++) {
@@ -48,6 +49,34 @@ final class Png {
       writer.dispose();
     }
     return bytes.toByteArray();
+  }
+
+  /**
+   * A picture's pixels, without its text; transparency counts as nothing.
+   *
+   * @param name what a message calls it
+   * @throws OptionException when it is not a picture
+   */
+  public static Image decode(String name, byte[] png) {
+    BufferedImage picture;
+    try {
+      picture = ImageIO.read(new ByteArrayInputStream(png));
+    } catch (IOException e) {
+      throw new OptionException(name + " is no picture that can be read: " + e.getMessage(), e);
+    }
+    if (picture == null) {
+      throw new OptionException(name + " is no picture");
+    }
+    byte[] rgb = new byte[3 * picture.getWidth() * picture.getHeight()];
+    for (int y = 0, i = 0; y < picture.getHeight(); y++) {
+      for (int x = 0; x < picture.getWidth(); x++, i += 3) {
+        int pixel = picture.getRGB(x, y);
+        rgb[i] = (byte) (pixel >> 16);
+        rgb[i + 1] = (byte) (pixel >> 8);
+        rgb[i + 2] = (byte) pixel;
+      }
+    }
+    return new Image(picture.getWidth(), picture.getHeight(), rgb);
   }
 
   private static IIOMetadataNode chunks(Map<String, String> text) throws IIOInvalidTreeException {
