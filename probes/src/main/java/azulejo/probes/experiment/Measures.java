@@ -1,0 +1,38 @@
+package azulejo.probes.experiment;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the images are measured with.
+ *
+ * @param names of metrics, as {@code azulejo metrics} lists them
+ * @param clip see {@link azulejo.probes.metrics.Networks}, as for {@code lpips} and {@code inception}
+ * @param reference folder of real images, to compare collections with, and to count how often a model uses its codes
+ */
+public record Measures(List<String> names, Optional<Path> clip, Optional<Path> lpips, Optional<Path> inception, Optional<Path> reference) {
+  public Measures {
+    names = List.copyOf(names);
+  }
+
+  /** The files that values depend on, by the configuration's names. */
+  public Map<String, Path> folders() {
+    Map<String, Path> folders = new LinkedHashMap<>();
+    clip.ifPresent(path -> folders.put("clip", path));
+    lpips.ifPresent(path -> folders.put("lpips", path));
+    inception.ifPresent(path -> folders.put("inception", path));
+    reference.ifPresent(path -> folders.put("reference", path));
+    return folders;
+  }
+
+  /** As the configuration has it. */
+  Map<String, Object> fields() {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("use", names);
+    folders().forEach((name, path) -> fields.put(name, path.toString()));
+    return fields;
+  }
+}

@@ -1,0 +1,19 @@
+package azulejo.probes.run;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** A process that {@link RunTest} kills. */
+final class KilledRun {
+  private KilledRun() {}
+
+  /** @param args the run's folder and that of the checkpoints */
+  public static void main(String[] args) {
+    FakeWorkshop workshop = new FakeWorkshop();
+    workshop.millisPerBatch = 20;
+    try (RunFolder run = RunFolder.open(Path.of(args[0]), Optional.of(FakeWorkshop.experiment(Path.of(args[1]))), () -> false)) {
+      System.out.println("running");
+      new Executor(run, workshop, 4, new RunListener() {}).run();
+    }
+  }
+}
