@@ -160,6 +160,11 @@ public final class VqModel {
     return encoder().nearest(latents.reshape(latents.rows(), latents.columns()));
   }
 
+  /** Loads the encoder, which otherwise waits until it is first used. */
+  public void loadEncoder() {
+    encoder();
+  }
+
   private Encoder encoder() {
     if (encoder == null) {
       encoder = new Encoder();

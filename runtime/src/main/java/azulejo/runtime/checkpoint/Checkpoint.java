@@ -1,6 +1,7 @@
 package azulejo.runtime.checkpoint;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Shape;
 import azulejo.kernels.WeightFormat;
@@ -153,6 +154,12 @@ public final class Checkpoint implements AutoCloseable {
     throw new CheckpointException(folder + " holds no weights: none of " + String.join(", ", wanted) + " is there");
   }
 
+  /** Whether a folder holds the weights of a component, under any of the usual names. */
+  public static boolean isIn(Path folder) {
+    return names(folder).stream().anyMatch(name -> VARIANT.matcher(name).matches()
+        || FORMS.stream().anyMatch(form -> name.equals(form.file(Optional.empty())) || name.equals(form.index(Optional.empty()))));
+  }
+
   /** How a library names the weights of a component. */
   private record Form(String stem, String suffix) {
     String file(Optional<String> variant) {
@@ -201,6 +208,16 @@ public final class Checkpoint implements AutoCloseable {
    *
    * @throws CheckpointException when there is no such tensor
    */
+  public Shape shape(String name) {
+    return place(name).shape(name);
+  }
+
+  /** @throws CheckpointException when there is no such tensor */
+  public DType dtype(String name) {
+    return place(name).dtype(name);
+  }
+
+  /** @throws CheckpointException when there is no such tensor */
   public Shape shape(String name) {
     return place(name).shape(name);
   }

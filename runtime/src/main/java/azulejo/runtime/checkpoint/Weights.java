@@ -1,6 +1,7 @@
 package azulejo.runtime.checkpoint;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
@@ -17,11 +18,11 @@ import java.util.Arrays;
  * <p>All methods throw {@link CheckpointException} naming the file, the tensor and the mismatch. What they return is valid until the
  * {@link Checkpoint} is closed, for a backend may compute on the mapped file itself.
  */
-public final class Weights {
-  private final Checkpoint checkpoint;
+public sealed class Weights permits Audit.Recorder {
+  final Checkpoint checkpoint;
+  final String prefix;
   private final Backend backend;
   private final WeightFormat format;
-  private final String prefix;
 
   Weights(Checkpoint checkpoint, Backend backend, WeightFormat format, String prefix) {
     this.checkpoint = checkpoint;
@@ -54,13 +55,13 @@ public final class Weights {
     return has(name) ? tensor(name, shape) : null;
   }
 
-  /** A linear layer's weight [outputs, inputs], kept in the format asked for; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing. */
+  /**
+   * A linear layer's weight [outputs, inputs], kept in the format asked for; a 1x1 convolution's [outputs, inputs, 1, 1] is accepted as the same thing, and
+   * so is one that lies in the file as {@link Quantised} bytes.
+   */
   public Matrix matrix(String name, long outputs, long inputs) {
-    Shape asMatrix = implied(name, outputs, inputs);
-    Shape asConvolution = Shape.of(outputs, inputs, 1, 1);
-    HostTensor found = checkpoint.tensor(prefix + name);
-    HostTensor checked = floats(name, found.shape().equals(asConvolution) ? asConvolution : asMatrix);
-    return backend.matrix(new HostTensor(checked.name(), checked.dtype(), asMatrix, checked.data()), format);
+    HostTensor checked = linear(name, outputs, inputs);
+    return backend.matrix(checked.dtype() == DType.I8 ? Quantised.widened(checked, scales(name, outputs)) : checked, format);
   }
 
   /** A convolution's weight [outputs, inputs, height, width]. */
@@ -77,8 +78,22 @@ public final class Weights {
     return backend;
   }
 
+  /** A linear layer's weight as it lies in the file, [outputs, inputs]: of a float type, or I8 with {@link #scales}. */
+  final HostTensor linear(String name, long outputs, long inputs) {
+    Shape asMatrix = implied(name, outputs, inputs);
+    Shape asConvolution = Shape.of(outputs, inputs, 1, 1);
+    HostTensor found = checkpoint.tensor(prefix + name);
+    Shape expected = found.shape().equals(asConvolution) ? asConvolution : asMatrix;
+    HostTensor checked = found.dtype() == DType.I8 ? checked(name, expected) : floats(name, expected);
+    return new HostTensor(checked.name(), checked.dtype(), asMatrix, checked.data());
+  }
+
+  final HostTensor scales(String name, long outputs) {
+    return floats(name + Quantised.SCALE, Shape.of(outputs));
+  }
+
   /** A shape out of a configuration, which may hold any number. */
-  private Shape implied(String name, long... dims) {
+  final Shape implied(String name, long... dims) {
     try {
       return Shape.of(dims);
     } catch (IllegalArgumentException | ArithmeticException e) {
@@ -87,7 +102,7 @@ public final class Weights {
     }
   }
 
-  private HostTensor floats(String name, Shape expected) {
+  final HostTensor floats(String name, Shape expected) {
     HostTensor tensor = checked(name, expected);
     if (!tensor.dtype().isFloat()) {
       throw fault(name, "is " + tensor.dtype() + ", but a weight must be a float type");
@@ -95,7 +110,7 @@ public final class Weights {
     return tensor;
   }
 
-  private HostTensor checked(String name, Shape expected) {
+  final HostTensor checked(String name, Shape expected) {
     HostTensor tensor = checkpoint.tensor(prefix + name);
     if (!tensor.shape().equals(expected)) {
       throw fault(name, "has the shape " + tensor.shape() + ", but the configuration implies " + expected);

@@ -91,6 +91,13 @@ class WeightsTest {
     assertFault(() -> weights.tensor("position_ids", 3), file + ": tensor \"position_ids\" is I32, but a weight must be a float type");
   }
 
+  @Test
+  void refusesAShapeThatNoTensorHas() {
+    assertFault(() -> weights.tensor("norm.weight", -3), dir + ": the configuration implies the impossible shape [-3] for tensor \"norm.weight\"");
+    assertFault(() -> weights.at("layers").matrix("0.to_q.weight", Long.MAX_VALUE, 3),
+        dir + ": the configuration implies the impossible shape [9223372036854775807, 3] for tensor \"layers.0.to_q.weight\"");
+  }
+
   private static void assertFault(ThrowingCallable call, String message) {
     assertThatThrownBy(call).isInstanceOf(CheckpointException.class).hasMessage(message);
   }

@@ -69,8 +69,13 @@ public final class TorchFile implements TensorFile {
    * of these that the file has, else all; without the {@code module.} of distributed training. Shares this file's mapping.
    */
   public TorchFile stateDict() {
-    TorchFile state = WRAPPERS.stream().filter(this::wraps).findFirst().map(this::stateDict).orElse(this);
+    TorchFile state = wrappers().stream().findFirst().map(this::stateDict).orElse(this);
     return state.names().stream().allMatch(name -> name.startsWith(DDP)) ? state.stateDict(DDP.substring(0, DDP.length() - 1)) : state;
+  }
+
+  /** Those of the usual wrappers that the file has, the one that {@link #stateDict()} takes first. */
+  public List<String> wrappers() {
+    return WRAPPERS.stream().filter(this::wraps).toList();
   }
 
   /**
