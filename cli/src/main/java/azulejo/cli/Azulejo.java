@@ -43,7 +43,7 @@ final class Azulejo implements Runnable {
         .addSubcommand(new GenerateCommand(environment))
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
-        .addSubcommand(new CommandLine(new WeightsCommand()).addSubcommand(new WeightsCommand.SynthCommand(environment)))
+        .addSubcommand(WeightsCommand.commandLine(environment))
         .addSubcommand(new CompletionCommand(environment));
     configure(azulejo);
     return azulejo;
