@@ -1,6 +1,9 @@
 package azulejo.weights;
 
+import azulejo.kernels.Backend;
+import azulejo.kernels.Backends;
 import azulejo.models.llamagen.LlamaGen;
+import azulejo.models.perceptual.Lpips;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.Checkpoint;
@@ -117,8 +120,7 @@ final class Folder {
       captions |= component.tensors().stream().anyMatch(t -> t.name().equals("cls_embedding.uncond_embedding"));
     }
     if (!gpt && !vq) {
-      boolean lpips = components.stream().anyMatch(c -> c.what().contains("LPIPS"));
-      return new Inspection(path, lpips ? "LPIPS" : "weights files", false, components, faults);
+      return new Inspection(path, lpips() ? "LPIPS" : "weights files", false, components, faults);
     }
     if (!gpt) {
       faults.add(path + " has no GPT (c2i_*.pt or t2i_*.pt) among its files");
@@ -130,6 +132,16 @@ final class Folder {
       textEncoder();
     }
     return new Inspection(path, "LlamaGen", true, components, faults);
+  }
+
+  /** Whether these are weights of LPIPS; if so, they are opened as its own code does, which says what they lack. */
+  private boolean lpips() {
+    List<Inspection.Entry> tensors = components.stream().flatMap(c -> c.tensors().stream()).toList();
+    List<Lpips.Net> nets = Stream.of(Lpips.Net.values()).filter(net -> tensors.stream().anyMatch(t -> t.name().equals(net.mark()))).toList();
+    try (Backend backend = Backends.open("reference")) {
+      nets.forEach(net -> attempt(() -> Lpips.open(net, path, backend).close()));
+    }
+    return !nets.isEmpty();
   }
 
   private void textEncoder() {

@@ -49,7 +49,7 @@ record Part(String what, Predicate<Checkpoint> mark, Loader loader) {
           new ClipTextEncoder(ClipTextEncoder.Config.of(needed(config, checkpoint)), weights)),
       new Part("T5 encoder", has("encoder.block.0.layer.0.SelfAttention.q.weight"), (config, checkpoint, weights) ->
           new T5Encoder(T5Encoder.Config.of(needed(config, checkpoint)), weights)),
-      new Part("linear layers of LPIPS", has("lin0.model.1.weight"), null),
+      new Part("LPIPS", has("lin0.model.1.weight"), null),
       new Part("trunk of LPIPS", has("features.0.weight"), null),
       new Part("Inception network of FID", has("Mixed_5b.branch1x1.conv.weight"), null),
       new Part("MAGVIT-v2 image tokenizer", has("quantize.power_vals"), null),

@@ -101,6 +101,15 @@ class InspectionTest {
   }
 
   @Test
+  void opensLpipsAsItsOwnCodeDoes() throws IOException {
+    assertThat(Inspection.of(DEMO.resolve("lpips")).model()).isEqualTo("LPIPS");
+    assertThat(Inspection.of(DEMO.resolve("lpips")).faults()).isEmpty();
+    Path file = Files.copy(DEMO.resolve("lpips/lpips_alex.safetensors"), dir.resolve("lpips_alex.safetensors"));
+    TinyModels.change(file, tensors -> tensors.stream().filter(t -> !t.name().equals("lin4.model.1.weight")).toList());
+    assertThat(Inspection.of(dir).faults()).singleElement().asString().contains("LPIPS with alex needs");
+  }
+
+  @Test
   void namesWhatThisVersionDoesNotRun() throws IOException {
     SafetensorsWriter.write(dir.resolve("model.safetensors"), Map.of(), List.of(HostTensor.of("gen_vision_model.quantize.embedding.weight", new float[4], 2, 2)));
     Files.writeString(dir.resolve("config.json"), "{\"model_type\": \"multi_modality\"}");

@@ -30,7 +30,6 @@ public final class Lpips implements AutoCloseable {
     /** SqueezeNet 1.1 */
     SQUEEZE("features.3.squeeze.weight", "squeezenet1_1-b8a52dc0.pth and squeeze.pth", 17);
 
-    /** A tensor that this trunk has and the others have not. */
     private final String mark;
     private final String published;
     private final int smallest;
@@ -44,6 +43,11 @@ public final class Lpips implements AutoCloseable {
     /** As LPIPS calls it: "alex", "vgg", "squeeze". */
     public String id() {
       return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** A tensor that this trunk has and the others have not. */
+    public String mark() {
+      return mark;
     }
 
     /** Pixels that the shorter side of an image must have. */

@@ -218,11 +218,6 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /** @throws CheckpointException when there is no such tensor */
-  public Shape shape(String name) {
-    return place(name).shape(name);
-  }
-
-  /** @throws CheckpointException when there is no such tensor */
   public HostTensor tensor(String name) {
     HostTensor tensor = place(name).tensor(name);
     unused.remove(name);
