@@ -30,7 +30,7 @@ public record Factorial(List<String> factors, List<Effect> effects, Waterfall wa
    * three-way interaction, for two factors it is 0 whatever the data.
    *
    * @param steps main effects, in the order of the factors
-   * @param gap {@code actual - additive}
+   * @param gap {@code actual - additive}, exactly 0 for two factors
    */
   public record Waterfall(Estimate start, List<Estimate> steps, Estimate additive, Estimate actual, Estimate gap) {}
 
@@ -59,8 +59,13 @@ public record Factorial(List<String> factors, List<Effect> effects, Waterfall wa
       }
     }
     double[] gap = new double[n];
-    for (int p = 0; p < n; p++) {
-      gap[p] = actual[p] - additive[p];
+    for (int group = 1; group < cells.length; group++) {
+      if (Integer.bitCount(group) >= 3 && Integer.bitCount(group) % 2 == 1) { // of all other groups the last cell and the first one have the same share
+        double[] interaction = contrast(cells, group);
+        for (int p = 0; p < n; p++) {
+          gap[p] += interaction[p];
+        }
+      }
     }
     return new Factorial(List.copyOf(factors), effects,
         new Waterfall(bootstrap.mean(start), steps, bootstrap.mean(additive), bootstrap.mean(actual), bootstrap.mean(gap)));

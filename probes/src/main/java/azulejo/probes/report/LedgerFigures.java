@@ -1,0 +1,195 @@
+package azulejo.probes.report;
+
+import azulejo.probes.Results.Condition;
+import azulejo.probes.Results.Curve;
+import azulejo.probes.Results.Kind;
+import azulejo.probes.Results.Model;
+import azulejo.probes.Results.Quantity;
+import azulejo.probes.Results.Standing;
+import azulejo.probes.Results.Total;
+import azulejo.probes.Results.Usage;
+import azulejo.probes.stats.CodeUsage;
+import azulejo.probes.stats.Estimate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** What the entropy ledger adds to the paper: entropy over the schedule, the split into path and execution, and the use of the codebook. Nats are shown as bits. */
+final class LedgerFigures {
+  /** Points of a curve over the codebook, enough for its bend at the frequent end. */
+  private static final int POINTS = 60;
+
+  private final Analysis analysis;
+
+  LedgerFigures(Analysis analysis) {
+    this.analysis = analysis;
+  }
+
+  List<Figure> all() {
+    return List.of(schedule(), split(), usage());
+  }
+
+  /** Baseline, probes and what freezes a stream. */
+  private List<Condition> shown() {
+    return Stream.of(analysis.probes(), analysis.results().conditions(Kind.FROZEN_PATH), analysis.results().conditions(Kind.FROZEN_DRAW)).flatMap(List::stream).toList();
+  }
+
+  private Figure schedule() {
+    String title = "Entropy over the schedule";
+    List<Curve> curves = analysis.results().curves();
+    if (curves.isEmpty()) {
+      return Figure.absent("schedule", title, "Not drawn: the run kept no ledger.");
+    }
+    List<String> panels = new ArrayList<>();
+    List<String> baselines = new ArrayList<>();
+    Map<String, String> quantities = new LinkedHashMap<>();
+    curves.forEach(c -> quantities.putIfAbsent(c.quantity(), c.unit()));
+    quantities.forEach((quantity, unit) -> {
+      List<Series> models = new ArrayList<>();
+      for (Model m : analysis.results().models()) {
+        analysis.results().baseline().flatMap(b -> find(m, b, quantity)).ifPresent(c -> models.add(series(m.name(), analysis.style(m), c)));
+      }
+      if (!models.isEmpty()) {
+        baselines.add(draw(Text.sentence(quantity) + ", baseline", unit, models));
+      }
+    });
+    if (!baselines.isEmpty()) {
+      panels.add(Figure.group(baselines));
+    }
+    for (Model m : analysis.results().models()) {
+      List<String> group = new ArrayList<>();
+      quantities.forEach((quantity, unit) -> {
+        List<Series> conditions = new ArrayList<>();
+        for (Condition c : analysis.probes()) {
+          find(m, c, quantity).ifPresent(curve -> conditions.add(series(c.label(), analysis.style(c), curve)));
+        }
+        if (conditions.size() > 1) {
+          group.add(draw(m.name() + ": " + quantity, unit, conditions));
+        }
+      });
+      if (!group.isEmpty()) {
+        panels.add(Figure.group(group));
+      }
+    }
+    List<String> drawn = analysis.probes().stream().map(Condition::name).toList();
+    List<List<Object>> rows = curves.stream().filter(c -> drawn.contains(c.condition())).flatMap(c -> c.points().stream().map(p -> {
+      Estimate e = estimate(c, p);
+      return List.<Object>of(c.model(), c.condition(), c.quantity(), unit(c.unit()), p.at(), p.n(), e.value(), e.low(), e.high());
+    })).toList();
+    return new Figure("schedule", title, "How uncertain the model is about an open position while the picture comes to be, from the first step on the left to the last on the right. High at the start and"
+        + " low at the end: early draws decide, late ones fill in. The bands are 95% normal intervals over images.",
+        panels, new Table(List.of("model", "condition", "quantity", "unit", "schedule", "images", "mean", "low", "high"), rows), List.of());
+  }
+
+  private static String draw(String title, String unit, List<Series> series) {
+    return LineChart.draw(title, "share of the schedule that is done", unit(unit), true, List.of(new LineChart.Frame("", series, List.of())));
+  }
+
+  private static String unit(String unit) {
+    return unit.equals(Curve.NATS) ? "bits" : unit;
+  }
+
+  private Optional<Curve> find(Model model, Condition condition, String quantity) {
+    return analysis.results().curves().stream()
+        .filter(c -> c.model().equals(model.name()) && c.condition().equals(condition.name()) && c.quantity().equals(quantity)).findFirst();
+  }
+
+  private static Series series(String label, int style, Curve curve) {
+    return new Series(label, style, curve.points().stream().map(p -> new Series.Point(p.at(), estimate(curve, p))).toList());
+  }
+
+  private static Estimate estimate(Curve curve, azulejo.probes.Results.Point p) {
+    double scale = curve.unit().equals(Curve.NATS) ? 1 / Analysis.BIT : 1;
+    double half = p.n() > 1 ? 1.96 * p.deviation() / Math.sqrt(p.n()) : Double.NaN;
+    return new Estimate(p.mean() * scale, Math.max(0, p.mean() - half) * scale, // entropies and shares are never negative
+        (p.mean() + half) * scale, (int) Math.min(p.n(), Integer.MAX_VALUE));
+  }
+
+  private Figure split() {
+    String title = "Path and execution, in bits";
+    if (analysis.results().totals().isEmpty()) {
+      return Figure.absent("path-and-execution", title, "Not drawn: the run kept no ledger.");
+    }
+    List<String> panels = new ArrayList<>();
+    List<List<Object>> rows = new ArrayList<>();
+    boolean bounds = false;
+    for (Model m : analysis.results().models()) {
+      List<StackChart.Stack> stacks = new ArrayList<>();
+      for (Condition c : shown()) {
+        Optional<Estimate> path = analysis.total(m, c, Quantity.PATH);
+        Optional<Estimate> execution = analysis.total(m, c, Quantity.EXECUTION);
+        if (path.isPresent() && execution.isPresent()) {
+          stacks.add(new StackChart.Stack(c.label(), path.get().value(), execution.get().value()));
+        }
+      }
+      if (!stacks.isEmpty()) {
+        panels.add(StackChart.draw(m.name(), "bits an image", List.of("path H(P|X)", "execution H(Z|P,X)"), List.of(5, 4), stacks));
+      }
+      for (Condition c : analysis.results().conditions()) {
+        for (Quantity q : Quantity.values()) {
+          List<Total> totals = analysis.totals(m, c, q);
+          analysis.total(m, c, q).ifPresent(e -> rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", e.n(), e.value(), e.low(), e.high(),
+              e.value() / totals.getFirst().tokens(), name(totals.getFirst().standing()), totals.getFirst().estimator())));
+          bounds |= totals.stream().anyMatch(t -> t.standing() == Standing.UPPER_BOUND || t.standing() == Standing.LOWER_BOUND);
+        }
+      }
+    }
+    return new Figure("path-and-execution", title, "How many bits of chance went into an image, by where they went: into which positions are settled when (path), or into which code each gets (execution)."
+        + " The sum bounds H(Z|X) from above, as paths that lead to the same image count twice." + (bounds ? " Some estimators are bounds; the table names each." : ""),
+        panels, new Table(List.of("model", "condition", "quantity", "prompts", "bits an image", "low", "high", "bits a token", "standing", "estimator"), rows), List.of());
+  }
+
+  private static String name(Standing standing) {
+    return standing.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+  }
+
+  private Figure usage() {
+    String title = "How the codebook is used";
+    if (analysis.results().usage().isEmpty()) {
+      return Figure.absent("codebook", title, "Not drawn: no tokens were counted.");
+    }
+    List<String> panels = new ArrayList<>();
+    List<List<Object>> rows = new ArrayList<>();
+    for (Model m : analysis.results().models()) {
+      List<Series> series = new ArrayList<>();
+      for (Condition c : analysis.probes()) {
+        usage(m, c).ifPresent(u -> series.add(new Series(c.label(), analysis.style(c), concentration(u.counts()))));
+      }
+      if (!series.isEmpty()) {
+        panels.add(LineChart.draw(m.name(), "share of the codes, most frequent first", "share of all tokens", true, List.of(new LineChart.Frame("", series, List.of()))));
+      }
+      for (Condition c : analysis.results().conditions()) {
+        usage(m, c).map(u -> CodeUsage.of(u.counts())).filter(u -> u.tokens() > 0).ifPresent(u -> rows.add(List.of(
+            m.name(), c.name(), u.tokens(), u.used(), u.size(), u.coverage(), u.entropy() / Analysis.BIT, u.corrected() / Analysis.BIT, u.perplexity())));
+      }
+    }
+    return new Figure("codebook", title, "The share of all tokens that the most frequent codes make up. A curve that rises at once is a codebook collapsed onto few codes; the diagonal would be even use."
+        + " H(Z) is the entropy of these counts, in bits, also with Miller and Madow's correction for codes not seen yet.",
+        panels, new Table(List.of("model", "condition", "tokens", "codes used", "codes", "coverage", "H(Z)", "H(Z) corrected", "perplexity"), rows), List.of());
+  }
+
+  private Optional<Usage> usage(Model model, Condition condition) {
+    return analysis.results().usage().stream().filter(u -> u.model().equals(model.name()) && u.condition().equals(condition.name())).findFirst();
+  }
+
+  private static List<Series.Point> concentration(long[] counts) {
+    long[] ascending = counts.clone();
+    Arrays.sort(ascending);
+    double all = Arrays.stream(ascending).sum();
+    double[] sums = new double[ascending.length + 1];
+    for (int i = 0; i < ascending.length; i++) {
+      sums[i + 1] = sums[i] + ascending[ascending.length - 1 - i];
+    }
+    LinkedHashSet<Integer> at = new LinkedHashSet<>();
+    for (int i = 0; i <= POINTS; i++) {
+      at.add((int) Math.round(Math.pow((double) i / POINTS, 2) * ascending.length));
+    }
+    return all == 0 ? List.of()
+        : at.stream().map(i -> new Series.Point((double) i / ascending.length, Estimate.withoutInterval(sums[i] / all, 0))).toList();
+  }
+}
