@@ -41,6 +41,7 @@ final class Azulejo implements Runnable {
   static CommandLine commandLine(Environment environment) {
     CommandLine azulejo = new CommandLine(new Azulejo())
         .addSubcommand(new GenerateCommand(environment))
+        .addSubcommand(new ReportCommand(environment))
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
         .addSubcommand(WeightsCommand.commandLine(environment))

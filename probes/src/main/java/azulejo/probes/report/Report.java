@@ -61,13 +61,15 @@ public record Report(String html, Map<String, String> data) {
   /**
    * Writes the page, and its data into the folder {@code NAME-data} beside it.
    *
+   * @return that folder
    * @throws azulejo.runtime.OutputException when one of them cannot be written
    */
-  public void write(Path file) {
+  public Path write(Path file) {
     AtomicFile.write(file, html.getBytes(StandardCharsets.UTF_8));
     Path folder = file.resolveSibling(file.getFileName().toString().replaceFirst("\\.html?$", "") + "-data");
     AtomicFile.createFolder(folder);
     data.forEach((name, csv) -> AtomicFile.write(folder.resolve(name), csv.getBytes(StandardCharsets.UTF_8)));
+    return folder;
   }
 
   private static String page(Analysis analysis, List<Section> sections) {
