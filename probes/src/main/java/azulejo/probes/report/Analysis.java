@@ -121,6 +121,11 @@ final class Analysis {
     });
   }
 
+  /** A condition's label as it begins a line. */
+  static String label(Condition condition) {
+    return Text.sentence(condition.label());
+  }
+
   /** Colour and mark of a condition: the same one in all figures. */
   int style(Condition condition) {
     return switch (condition.kind()) {

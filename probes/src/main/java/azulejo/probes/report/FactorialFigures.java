@@ -8,7 +8,9 @@ import azulejo.probes.stats.Estimate;
 import azulejo.probes.stats.Factorial;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -39,12 +41,12 @@ final class FactorialFigures {
   private Figure waterfalls() {
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    List<String> absent = new ArrayList<>();
+    Map<String, List<String>> absent = new LinkedHashMap<>();
     for (Model model : models()) {
       boolean sampling = !Analysis.twoFactors(model);
       Optional<Factorial> factorial = analysis.diversity().flatMap(m -> analysis.factorial(model, m, sampling));
       if (factorial.isEmpty()) {
-        absent.add(absence(model, sampling));
+        absent.computeIfAbsent(need(model, sampling), _ -> new ArrayList<>()).add(model.name());
         continue;
       }
       Factorial.Waterfall w = factorial.get().waterfall();
@@ -68,7 +70,7 @@ final class FactorialFigures {
             + " Main effects are averaged over the other factors, as in the paper: the gap is then the three-way interaction alone, and in the two-factor design of autoregressive models it is"
             + " zero by algebra, whatever the data; Figures 11 to 13 and the table of effects show the two-way interactions. The paper's numbers are of the published full-size model on its own"
             + " prompts; compare signs and proportions, not levels.",
-        panels, new Table(List.of("model", "quantity", "prompts", "ours", "low", "high", "paper (full-size published model)"), rows), absent);
+        panels, new Table(List.of("model", "quantity", "prompts", "ours", "low", "high", "paper (full-size published model)"), rows), sentences(absent));
   }
 
   private static String drawn(Paper.Waterfall p, List<WaterfallChart.Step> ours) {
@@ -87,20 +89,25 @@ final class FactorialFigures {
     return List.of(model.name(), quantity, ours.n(), ours.value(), ours.low(), ours.high(), paper.orElse(Double.NaN));
   }
 
-  private String absence(Model model, boolean sampling) {
-    return "Not drawn for " + model.name() + ": " + analysis.diversity()
+  private String need(Model model, boolean sampling) {
+    return analysis.diversity()
         .map(m -> "it needs complete sets of these cells of the design: " + analysis.missingCells(model, m, sampling) + ".")
         .orElse("it needs a diversity metric of each prompt.");
+  }
+
+  /** @param absent models by what they lack */
+  private static List<String> sentences(Map<String, List<String>> absent) {
+    return absent.entrySet().stream().map(e -> "Not drawn for " + String.join(", ", e.getValue()) + ": " + e.getKey()).toList();
   }
 
   private Figure profiles() {
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    List<String> absent = new ArrayList<>();
+    Map<String, List<String>> absent = new LinkedHashMap<>();
     for (Model model : models()) {
       boolean sampling = !Analysis.twoFactors(model);
       if (analysis.diversity().flatMap(m -> analysis.factorial(model, m, sampling)).isEmpty()) {
-        absent.add(absence(model, sampling));
+        absent.computeIfAbsent(need(model, sampling), _ -> new ArrayList<>()).add(model.name());
         continue;
       }
       Metric metric = analysis.diversity().get();
@@ -127,7 +134,7 @@ final class FactorialFigures {
     }
     return new Figure("figures-11-to-13", "Figures 11 to 13. Interaction profiles",
         "Parallel lines: the two factors act independently. Lines that cross or fan out: the effect of one depends on the other. Each line joins the same setting of the factor in the legend.",
-        panels, new Table(List.of("model", "sampling", "prompt", "codebook", "prompts", "mean", "low", "high"), rows), absent);
+        panels, new Table(List.of("model", "sampling", "prompt", "codebook", "prompts", "mean", "low", "high"), rows), sentences(absent));
   }
 
   private Optional<Estimate> value(Model model, Metric metric, int bits) {
@@ -161,11 +168,11 @@ final class FactorialFigures {
     String title = "Main effects and interactions";
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    List<String> absent = new ArrayList<>();
+    Map<String, List<String>> absent = new LinkedHashMap<>();
     for (Model model : analysis.results().models()) {
       Optional<Factorial> factorial = analysis.diversity().flatMap(m -> analysis.factorial(model, m, true).or(() -> analysis.factorial(model, m, false)));
       if (factorial.isEmpty()) {
-        absent.add(absence(model, !Analysis.twoFactors(model)));
+        absent.computeIfAbsent(need(model, !Analysis.twoFactors(model)), _ -> new ArrayList<>()).add(model.name());
         continue;
       }
       Factorial f = factorial.get();
@@ -176,7 +183,7 @@ final class FactorialFigures {
     return new Figure("effects", title,
         "A main effect is what freeing one factor adds on average over the others: stochastic instead of argmax, paraphrased instead of original, full codebook instead of the subset. An interaction"
             + " of two is half of how much the effect of one grows when the other is freed. \u2260 0 marks intervals that leave out zero.",
-        panels, new Table(List.of("model", "effect", "prompts", "size", "low", "high"), rows), absent);
+        panels, new Table(List.of("model", "effect", "prompts", "size", "low", "high"), rows), sentences(absent));
   }
 
   private static int style(Factorial f, Factorial.Effect effect) {

@@ -66,7 +66,7 @@ final class LedgerFigures {
       quantities.forEach((quantity, unit) -> {
         List<Series> conditions = new ArrayList<>();
         for (Condition c : analysis.probes()) {
-          find(m, c, quantity).ifPresent(curve -> conditions.add(series(c.label(), analysis.style(c), curve)));
+          find(m, c, quantity).ifPresent(curve -> conditions.add(series(Analysis.label(c), analysis.style(c), curve)));
         }
         if (conditions.size() > 1) {
           group.add(draw(m.name() + ": " + quantity, unit, conditions));
@@ -124,7 +124,7 @@ final class LedgerFigures {
         Optional<Estimate> path = analysis.total(m, c, Quantity.PATH);
         Optional<Estimate> execution = analysis.total(m, c, Quantity.EXECUTION);
         if (path.isPresent() && execution.isPresent()) {
-          stacks.add(new StackChart.Stack(c.label(), path.get().value(), execution.get().value()));
+          stacks.add(new StackChart.Stack(Analysis.label(c), path.get().value(), execution.get().value()));
         }
       }
       if (!stacks.isEmpty()) {
@@ -158,7 +158,7 @@ final class LedgerFigures {
     for (Model m : analysis.results().models()) {
       List<Series> series = new ArrayList<>();
       for (Condition c : analysis.probes()) {
-        usage(m, c).ifPresent(u -> series.add(new Series(c.label(), analysis.style(c), concentration(u.counts()))));
+        usage(m, c).ifPresent(u -> series.add(new Series(Analysis.label(c), analysis.style(c), concentration(u.counts()))));
       }
       if (!series.isEmpty()) {
         panels.add(LineChart.draw(m.name(), "share of the codes, most frequent first", "share of all tokens", true, List.of(new LineChart.Frame("", series, List.of()))));

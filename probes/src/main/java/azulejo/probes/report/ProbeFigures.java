@@ -69,7 +69,7 @@ final class ProbeFigures {
     List<BarChart.Bar> bars = new ArrayList<>();
     for (Condition c : conditions) {
       analysis.estimate(model, c, metric).ifPresent(e -> {
-        bars.add(new BarChart.Bar(c.label(), analysis.style(c), e, analysis.change(model, c, metric)));
+        bars.add(new BarChart.Bar(Analysis.label(c), analysis.style(c), e, analysis.change(model, c, metric)));
         rows.add(row(model, c, metric, e));
       });
     }

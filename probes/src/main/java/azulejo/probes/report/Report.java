@@ -170,7 +170,7 @@ public record Report(String html, Map<String, String> data) {
   private static Figure values(Analysis analysis) {
     List<List<Object>> rows = new ArrayList<>();
     each(analysis, (model, condition, metric) -> analysis.estimate(model, condition, metric)
-        .ifPresent(e -> rows.add(List.of(model.name(), condition.label(), metric.profile(), e.n(), e.value(), e.low(), e.high()))));
+        .ifPresent(e -> rows.add(List.of(model.name(), condition.name(), metric.profile(), e.n(), e.value(), e.low(), e.high()))));
     return new Figure("values", "Every metric in every condition", "Means over prompts with 95% intervals.", analysis.results().models().stream().map(m -> matrix(analysis, m)).toList(),
         new Table(List.of("model", "condition", "metric", "prompts", "mean", "low", "high"), rows), rows.isEmpty() ? List.of("No metric has been computed yet.") : List.of());
   }
@@ -183,7 +183,7 @@ public record Report(String html, Map<String, String> data) {
     for (Condition c : analysis.results().conditions()) {
       List<String> cells = metrics.stream().map(m -> analysis.estimate(model, c, m).map(BarChart::interval).orElse("\u2013")).toList();
       if (metrics.stream().anyMatch(m -> analysis.estimate(model, c, m).isPresent())) {
-        rows.add(Stream.concat(Stream.<Object>of(c.label()), cells.stream()).toList());
+        rows.add(Stream.concat(Stream.<Object>of(Analysis.label(c)), cells.stream()).toList());
       }
     }
     return "<div class=\"matrix\">" + new Table(columns, rows).html() + "</div>";
@@ -198,7 +198,7 @@ public record Report(String html, Map<String, String> data) {
   }
 
   private static List<Object> row(Model model, Condition condition, Metric metric, Comparison c) {
-    return List.of(model.name(), condition.label(), metric.profile(), c.difference().n(), c.difference().value(), c.difference().low(), c.difference().high(), c.relative().value(),
+    return List.of(model.name(), condition.name(), metric.profile(), c.difference().n(), c.difference().value(), c.difference().low(), c.difference().high(), c.relative().value(),
         c.relative().low(), c.relative().high(), c.dz(), c.g());
   }
 

@@ -38,10 +38,10 @@ final class SampleGrid {
             for (Sample sample : samples) {
               Optional<String> uri = Thumbnail.of(sample.image());
               unreadable += uri.isPresent() ? 0 : 1;
-              cell.append(uri.map(u -> "<img alt=\"" + Text.escape(condition.label() + ", image " + sample.index() + " of: " + prompt.text()) + "\" src=\"" + u + "\">")
+              cell.append(uri.map(u -> "<img alt=\"" + Text.escape(Analysis.label(condition) + ", image " + sample.index() + " of: " + prompt.text()) + "\" src=\"" + u + "\">")
                   .orElse("<span class=\"broken\">not readable</span>"));
             }
-            cells.add(cell.append("</div><p>").append(Text.escape(condition.label())).append("</p></div>").toString());
+            cells.add(cell.append("</div><p>").append(Text.escape(Analysis.label(condition))).append("</p></div>").toString());
           }
         }
         if (!cells.isEmpty()) {
