@@ -19,6 +19,7 @@ final class WeightsCommand implements Runnable {
     return new CommandLine(new WeightsCommand())
         .addSubcommand(new WeightsInspectCommand(environment))
         .addSubcommand(new WeightsVerifyCommand(environment))
+        .addSubcommand(new WeightsConvertCommand(environment))
         .addSubcommand(new WeightsSynthCommand(environment));
   }
 

@@ -64,6 +64,20 @@ class WeightsTest extends CliTest {
     assertThat(out()).isEmpty();
   }
 
+  @Test
+  void convertsFilesThatAreThenVerified() throws IOException {
+    Path model = Files.createDirectory(dir.resolve("model"));
+    Path demo = DEMO.resolve("autoregressive");
+    assertThat(run("weights", "convert", demo.resolve("t2i_demo_64.pt"), model.resolve("t2i_demo_64.safetensors"))).isZero();
+    assertThat(err()).contains("62 tensors");
+    assertThat(run("weights", "convert", demo.resolve("vq_ds4_t2i.pt"), model.resolve("vq_ds4_t2i.safetensors"), "--dtype", "f32", "--quiet")).isZero();
+    assertThat(err()).isEmpty();
+    assertThat(run("weights", "verify", model)).isEqualTo(1);
+    assertThat(out()).contains("files: 2 of 2 have the digests").contains("no text encoder");
+    assertThat(run("weights", "convert", demo.resolve("vq_ds4_t2i.pt"), model.resolve("x.safetensors"), "--dtype", "i8")).isEqualTo(2);
+    assertThat(err()).contains("--dtype must be f32, f16 or bf16");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"inspect", "verify"})
   void refusesWhatIsNoCheckpoint(String command) throws IOException {

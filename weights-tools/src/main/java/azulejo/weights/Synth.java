@@ -256,7 +256,7 @@ public final class Synth {
     }
   }
 
-  private static long freeBytes(Path dir) {
+  static long freeBytes(Path dir) {
     try {
       return Files.getFileStore(dir).getUsableSpace();
     } catch (IOException e) {

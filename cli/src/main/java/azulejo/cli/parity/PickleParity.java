@@ -7,6 +7,8 @@ import azulejo.runtime.checkpoint.Json;
 import azulejo.runtime.checkpoint.Safetensors;
 import azulejo.runtime.checkpoint.TensorFile;
 import azulejo.runtime.checkpoint.pickle.TorchFile;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -16,14 +18,18 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /**
  * Checkpoint files as PyTorch and safetensors write them: every tensor of {@code good/} against the type, shape and digest in its manifest, and every
- * file of {@code hostile/} and {@code hostile-safetensors/} refused, where the folder has these.
+ * file of {@code hostile/}, {@code hostile/index/} and {@code hostile-safetensors/} refused, where the folder has these.
  */
 final class PickleParity {
+  private static final long LONGEST_REFUSAL_NANOS = 1_000_000_000;
+
   private PickleParity() {}
 
   static boolean recognises(Path dir) {
@@ -55,8 +61,9 @@ final class PickleParity {
         });
       }
     }
-    refused(dir, "hostile", "pickles", TorchFile::open, checks);
-    refused(dir, "hostile-safetensors", "safetensors", Safetensors::open, checks);
+    refused(dir, "hostile", "pickles", TorchFile::open, TensorFile::names, TensorFile::tensor, checks);
+    refused(dir, "hostile/index", "index", Checkpoint::open, Checkpoint::names, Checkpoint::tensor, checks);
+    refused(dir, "hostile-safetensors", "safetensors", Safetensors::open, TensorFile::names, TensorFile::tensor, checks);
   }
 
   private static void compare(String name, JsonNode wanted, TensorFile file, Checks checks) {
@@ -89,20 +96,39 @@ final class PickleParity {
     }
   }
 
-  /** A file that the manifest wants refused must be; one whose verdict is "refuse-or-..." may also be read. */
-  private static void refused(Path dir, String folder, String verdicts, Function<Path, TensorFile> open, Checks checks) {
+  /**
+   * A file that the manifest wants refused must be, with one line that names it, in under a second and with nothing written beside it; one whose verdict is
+   * "refuse-or-..." may also be read.
+   */
+  private static <F extends AutoCloseable> void refused(Path dir, String folder, String verdicts, Function<Path, F> open, Function<F, Set<String>> names,
+      BiFunction<F, String, HostTensor> tensor, Checks checks) {
     if (!Files.isDirectory(dir.resolve(folder))) {
       return;
     }
     checks.section(folder);
+    List<String> before = list(dir.resolve(folder));
     Json.object(dir.resolve("hostile-manifest.json")).path(verdicts).properties().forEach(e -> {
       boolean mustRefuse = e.getValue().path("expected").asString().equals("refuse");
-      try (TensorFile file = open.apply(dir.resolve(folder).resolve(e.getKey()))) {
-        file.names().forEach(file::tensor);
+      long start = System.nanoTime();
+      try (F file = open.apply(dir.resolve(folder).resolve(e.getKey()))) {
+        names.apply(file).forEach(name -> tensor.apply(file, name));
         checks.report(e.getKey(), !mustRefuse, "read");
       } catch (CheckpointException refusal) {
-        checks.report(e.getKey(), true, "refused: " + refusal.getMessage());
+        boolean quick = System.nanoTime() - start < LONGEST_REFUSAL_NANOS;
+        boolean clear = refusal.getMessage().contains(dir.toString()) && refusal.getMessage().lines().count() == 1;
+        checks.report(e.getKey(), quick && clear, "refused" + (quick ? "" : " too late") + ": " + refusal.getMessage());
+      } catch (Exception other) {
+        checks.report(e.getKey(), false, "neither read nor refused: " + other);
       }
     });
+    checks.report(folder + " unchanged", list(dir.resolve(folder)).equals(before), "the files that it held before");
+  }
+
+  private static List<String> list(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(Path::toString).sorted().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

@@ -79,7 +79,7 @@ public final class Checkpoint implements AutoCloseable {
     if (INDEX.matcher(name).matches()) {
       return openShards(path, file);
     }
-    return of(path, PICKLE.matcher(name).matches() ? TorchFile.open(file).stateDict() : Safetensors.open(file));
+    return of(path, isPickle(file) ? TorchFile.open(file).stateDict() : Safetensors.open(file));
   }
 
   /** The tensors of one file, which is this checkpoint's to close. */
@@ -113,7 +113,7 @@ public final class Checkpoint implements AutoCloseable {
 
   /** A shard's names are those of the index, so nothing is unwrapped. */
   private static TensorFile openShard(Path file) {
-    return PICKLE.matcher(file.getFileName().toString()).matches() ? TorchFile.open(file) : Safetensors.open(file);
+    return isPickle(file) ? TorchFile.open(file) : Safetensors.open(file);
   }
 
   private static Set<Map.Entry<String, JsonNode>> weightMap(Path index) {
@@ -152,6 +152,11 @@ public final class Checkpoint implements AutoCloseable {
           + variant.map(v -> ", not in " + v).orElse(": name one of them"));
     }
     throw new CheckpointException(folder + " holds no weights: none of " + String.join(", ", wanted) + " is there");
+  }
+
+  /** Whether a file's name is that of a file of torch.save. */
+  public static boolean isPickle(Path file) {
+    return PICKLE.matcher(file.getFileName().toString()).matches();
   }
 
   /** Whether a folder holds the weights of a component, under any of the usual names. */

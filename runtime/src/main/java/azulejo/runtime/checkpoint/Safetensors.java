@@ -68,7 +68,7 @@ public final class Safetensors implements TensorFile {
     return metadata;
   }
 
-  /** The tensors by name, in the order of their bytes in the file. Valid until {@link #close}. */
+  /** The tensors by name, in the order of their bytes in the file, and last those that are second names of others. Valid until {@link #close}. */
   public SequencedMap<String, HostTensor> tensors() {
     return tensors;
   }
@@ -130,7 +130,22 @@ public final class Safetensors implements TensorFile {
         entries.add(Entry.parse(file, field.getKey(), field.getValue()));
       }
     }
-    return new Safetensors(file, arena, metadata, slices(file, entries, bytes.asSlice(8 + headerBytes)));
+    return new Safetensors(file, arena, metadata, withSecondNames(slices(file, entries, bytes.asSlice(8 + headerBytes)), metadata));
+  }
+
+  /**
+   * The format cannot say that two tensors are one, so their writers keep it once and note the other name in the metadata: {@code second name: first name},
+   * as safetensors' own {@code save_model} does.
+   */
+  private static SequencedMap<String, HostTensor> withSecondNames(SequencedMap<String, HostTensor> tensors, Map<String, String> metadata) {
+    SequencedMap<String, HostTensor> all = new LinkedHashMap<>(tensors);
+    metadata.forEach((second, first) -> {
+      HostTensor tensor = tensors.get(first);
+      if (tensor != null) {
+        all.putIfAbsent(second, new HostTensor(second, tensor.dtype(), tensor.shape(), tensor.data()));
+      }
+    });
+    return Collections.unmodifiableSequencedMap(all);
   }
 
   private static Map<String, String> metadata(Path file, JsonNode node) {
@@ -167,7 +182,7 @@ public final class Safetensors implements TensorFile {
     if (covered != data.byteSize()) {
       throw new CheckpointException(file + " has " + (data.byteSize() - covered) + " bytes after its last tensor: it is damaged, fetch it again");
     }
-    return Collections.unmodifiableSequencedMap(tensors);
+    return tensors;
   }
 
   /** A tensor's entry in the header: {@code data[begin, end)} holds its elements. */
