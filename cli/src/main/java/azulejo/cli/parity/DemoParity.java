@@ -9,17 +9,20 @@ import azulejo.models.amused.Amused;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.amused.UVit2D;
 import azulejo.models.llamagen.LlamaGen;
+import azulejo.models.perceptual.Lpips;
 import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /** The recordings of the demo checkpoints, each of which lies in a folder beside them. */
 final class DemoParity {
   private static final double TEXT = 1e-4;
   private static final double LOGITS = 1e-4;
+  private static final double DISTANCES = 1e-5;
   /** Of the recorded step. */
   private static final int DIFFUSION_TIMESTEP = 12;
 
@@ -48,7 +51,9 @@ final class DemoParity {
     if (Files.exists(beside(dir, "clip").resolve("config.json"))) {
       ClipParity.check(beside(dir, "clip"), goldens, "clip.safetensors", "captions", backend, checks);
     }
-    goldens.excuse("lpips.safetensors", "", "LPIPS not in this version");
+    if (Files.exists(beside(dir, "lpips"))) {
+      goldens.file("lpips.safetensors").ifPresent(golden -> lpips(beside(dir, "lpips"), golden, backend, checks));
+    }
   }
 
   private static Path beside(Path dir, String checkpoint) {
@@ -85,6 +90,20 @@ final class DemoParity {
       UVit2D.Conditioning conditioning = model.transformer().condition(text.penultimate(), text.embeds(), micro, Tap.NONE);
       HostTensor logits = TransformerParity.allLogits(model.transformer(), grid, conditioning, backend, Tap.NONE);
       checks.close("step.logits", wanted, Recorder.channelsFirst(logits, wanted.shape()), LOGITS);
+    }
+  }
+
+  /** The distances of all pairs, each image with itself among them. */
+  private static void lpips(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
+    try (Lpips lpips = Lpips.open(Lpips.Net.ALEX, folder, backend)) {
+      checks.section("LPIPS");
+      List<Lpips.Features> features = lpips.features(ClipParity.images(golden.tensor("image_u8")));
+      int count = features.size();
+      float[] distances = new float[count * count];
+      for (int i = 0; i < distances.length; i++) {
+        distances[i] = (float) lpips.distance(features.get(i / count), features.get(i % count));
+      }
+      checks.closeIf(golden, "lpips.", "distance", wanted -> HostTensor.of("distances", distances, wanted.shape().toArray()), DISTANCES);
     }
   }
 

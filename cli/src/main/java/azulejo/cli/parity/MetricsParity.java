@@ -3,8 +3,10 @@ package azulejo.cli.parity;
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.models.Image;
+import azulejo.models.perceptual.InceptionV3;
 import azulejo.models.perceptual.Lpips;
 import azulejo.probes.metrics.Pixels;
 import azulejo.probes.metrics.Ssim;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -24,6 +27,11 @@ final class MetricsParity {
   private static final String LPIPS = "lpips.safetensors";
   private static final String HEADS = "lpips_lin_v0.1.safetensors";
   private static final String LPIPS_RECIPE = "lpips_weight_recipe.json";
+  private static final String INCEPTION_RECIPE = "inception_weight_recipe.json";
+  /** Pixels between -1 and 1, interpolated in f32. */
+  private static final double RESIZED = 1e-6;
+  /** Of Inception's activations, relative to the largest of a tensor: f32 sums through up to 48 layers. */
+  private static final double FEATURES = 1e-4;
   /** Of a distance, and of each layer's share in it. */
   private static final double DISTANCE = 1e-5;
   /** Of activations' mean and standard deviation, about 1: f32 sums of up to 4608 products, through 13 layers. */
@@ -55,6 +63,10 @@ final class MetricsParity {
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
     MetricsParity parity = new MetricsParity(dir, goldens, backend, checks);
+    goldens.file("inception_fid.safetensors").ifPresent(golden -> {
+      checks.section("Inception");
+      checks.attempt("inception", () -> parity.inception(golden));
+    });
     goldens.file(LPIPS).ifPresent(golden -> {
       for (Lpips.Net net : Lpips.Net.values()) {
         checks.section("LPIPS " + net.id());
@@ -83,6 +95,14 @@ final class MetricsParity {
       rgb[i] = (byte) chw.longAt((long) i % 3 * height * width + i / 3);
     }
     return new Image(width, height, rgb);
+  }
+
+  /** Of a golden [B, 3, H, W] of bytes. */
+  private static List<Image> images(HostTensor bchw) {
+    Shape shape = bchw.shape();
+    long bytes = shape.elements() / shape.dim(0);
+    return IntStream.range(0, shape.size(0)).mapToObj(i -> image(new HostTensor(bchw.name(), bchw.dtype(), Shape.of(3, shape.dim(2), shape.dim(3)),
+        bchw.data().asSlice(i * bytes, bytes)))).toList();
   }
 
   private void lpips(Goldens.Golden golden, Lpips.Net net) {
@@ -125,6 +145,87 @@ final class MetricsParity {
     double mean = IntStream.range(0, values.length).mapToDouble(i -> values[i]).sum() / values.length;
     double squares = IntStream.range(0, values.length).mapToDouble(i -> (values[i] - mean) * (values[i] - mean)).sum();
     return new double[] {mean, Math.sqrt(squares / (values.length - 1))};
+  }
+
+  private void inception(Goldens.Golden golden) {
+    Path recipe = dir.resolve(INCEPTION_RECIPE);
+    List<Image> images = images(golden.tensor("images_u8"));
+    HostTensor pixels = InceptionV3.pixels(images);
+    checks.closeIf(golden, "", "resized_row_150", wanted -> channelsFirstRow(pixels, 150, wanted), RESIZED);
+    Recorder seen = new Recorder(backend);
+    HostTensor features;
+    try (InceptionV3 network = InceptionV3.open(Checkpoint.of(new WeightRecipe(recipe, Goldens.json(recipe), Map.of())), backend);
+        Backend.Scope _ = backend.scope()) {
+      features = backend.download(network.forward(pixels, seen));
+    }
+    Goldens.Golden stages = golden.at("stage");
+    for (String name : stages.names().stream().filter(n -> n.endsWith(".shape")).toList()) {
+      String layer = name.substring(0, name.lastIndexOf('.'));
+      HostTensor value = seen.last(layer);
+      Shape shape = value.shape();
+      checks.equal(name, stages.tensor(name), new long[] {shape.dim(0), shape.dim(3), shape.dim(1), shape.dim(2)});
+      float[] values = value.toFloats();
+      double[] moments = meanStd(value);
+      double max = IntStream.range(0, values.length).mapToDouble(i -> values[i]).max().orElseThrow();
+      relative(stages, layer + ".mean_std_max", wanted -> doubles(wanted, moments[0], moments[1], max));
+      relative(stages, layer + ".probe", wanted -> probe(value, wanted));
+    }
+    for (Map.Entry<String, String> block : Map.of("block64", "block64", "block192", "block192", "block768", "Mixed_6e", "block2048", "Mixed_7c").entrySet()) {
+      relative(golden, block.getKey() + ".spatial_mean", wanted -> spatialMean(seen.last(block.getValue()), wanted));
+    }
+    relative(golden, "pool3_2048", _ -> features);
+    goldens.excuse("inception_fid.safetensors", "pool3_2048_float64_maxdiff", "the official code's own rounding error, for the tolerance");
+  }
+
+  /** Within {@link #FEATURES} of the largest number in the golden tensor. */
+  private void relative(Goldens.Golden golden, String tensor, UnaryOperator<HostTensor> value) {
+    double largest = 0;
+    HostTensor wanted = golden.tensor(tensor);
+    for (long i = 0; i < wanted.shape().elements(); i++) {
+      largest = Math.max(largest, Math.abs(wanted.doubleAt(i)));
+    }
+    checks.closeIf(golden, "", tensor, value, FEATURES * largest);
+  }
+
+  /** Row {@code row} of pixels [B, H, W, C] as [B, C, W]. */
+  private static HostTensor channelsFirstRow(HostTensor pixels, int row, HostTensor wanted) {
+    Shape shape = pixels.shape();
+    float[] out = new float[Math.toIntExact(wanted.shape().elements())];
+    int width = shape.size(2);
+    for (int i = 0; i < out.length; i++) {
+      int image = i / (3 * width);
+      int channel = i / width % 3;
+      out[i] = pixels.floatAt(((image * shape.dim(1) + row) * width + i % width) * 3 + channel);
+    }
+    return HostTensor.of("row", out, wanted.shape().toArray());
+  }
+
+  /** {@code out[:, :4, H / 2, :8]} of an output [B, H, W, C]. */
+  private static HostTensor probe(HostTensor value, HostTensor wanted) {
+    Shape shape = value.shape();
+    int channels = wanted.shape().size(1);
+    int columns = wanted.shape().size(2);
+    float[] out = new float[Math.toIntExact(wanted.shape().elements())];
+    for (int i = 0; i < out.length; i++) {
+      long pixel = (i / (channels * columns) * shape.dim(1) + shape.dim(1) / 2) * shape.dim(2) + i % columns;
+      out[i] = value.floatAt(pixel * shape.dim(3) + i / columns % channels);
+    }
+    return HostTensor.of("probe", out, wanted.shape().toArray());
+  }
+
+  /** [B, C] of an output [B, H, W, C]. */
+  private static HostTensor spatialMean(HostTensor value, HostTensor wanted) {
+    Shape shape = value.shape();
+    long pixels = shape.dim(1) * shape.dim(2);
+    float[] out = new float[Math.toIntExact(wanted.shape().elements())];
+    for (int i = 0; i < out.length; i++) {
+      double sum = 0;
+      for (long pixel = 0; pixel < pixels; pixel++) {
+        sum += value.floatAt((i / shape.dim(3) * pixels + pixel) * shape.dim(3) + i % shape.dim(3));
+      }
+      out[i] = (float) (sum / pixels);
+    }
+    return HostTensor.of("mean", out, wanted.shape().toArray());
   }
 
   private void pairs(Goldens.Golden golden, Goldens.Golden images) {

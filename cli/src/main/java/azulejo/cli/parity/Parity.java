@@ -80,7 +80,6 @@ public final class Parity {
       VqDiffusionParity.check(dir, backend, goldens, checks);
     } else if (names(dir.resolve("config.json"), "architectures").contains("CLIPModel")) {
       ClipParity.check(dir, goldens, "model.safetensors", "texts", backend, checks);
-      goldens.excuse("preprocess.safetensors", "", ClipParity.NO_VISION);
     } else {
       throw unknown(dir);
     }

@@ -35,22 +35,9 @@ public final class ClipTextEncoder {
     /** Of a text model's own configuration, or of a whole CLIP model's. */
     public static Config of(JsonConfig root) {
       JsonConfig json = root.has("text_config") ? root.section("text_config") : root;
-      Activation activation = switch (json.text("hidden_act", "quick_gelu")) {
-        case "quick_gelu" -> Activation.QUICK_GELU;
-        case "gelu" -> Activation.GELU;
-        default -> throw json.fault("hidden_act", "is \"" + json.text("hidden_act") + "\", but only quick_gelu and gelu are known");
-      };
-      int hidden = json.integer("hidden_size", 512);
-      int heads = json.integer("num_attention_heads", 8);
-      if (heads < 1 || hidden % heads != 0) {
-        throw json.fault("num_attention_heads", "is " + heads + ", which does not divide hidden_size " + hidden);
-      }
-      int layers = json.integer("num_hidden_layers", 12);
-      if (layers < 1) {
-        throw json.fault("num_hidden_layers", "is " + layers + ", but at least 1 is needed");
-      }
-      return new Config(json.integer("vocab_size", 49408), hidden, json.integer("intermediate_size", 2048), layers, heads,
-          json.integer("max_position_embeddings", 77), root.integer("projection_dim", 512), activation, (float) json.real("layer_norm_eps", 1e-5),
+      ClipLayer.Config layer = ClipLayer.Config.of(json, 512, 2048, 8, AttentionMask.CAUSAL);
+      return new Config(json.integer("vocab_size", 49408), layer.width(), layer.intermediate(), ClipLayer.Config.layers(json), layer.heads(),
+          json.integer("max_position_embeddings", 77), root.integer("projection_dim", 512), layer.activation(), layer.eps(),
           json.integer("eos_token_id", 49407));
     }
 
@@ -81,7 +68,7 @@ public final class ClipTextEncoder {
   private final Backend b;
   private final Tensor tokenEmbedding;
   private final Tensor positionEmbedding;
-  private final List<Layer> layers;
+  private final List<ClipLayer> layers;
   private final Tensor finalNormWeight;
   private final Tensor finalNormBias;
   private final Linear textProjection;
@@ -94,7 +81,9 @@ public final class ClipTextEncoder {
     Weights embeddings = text.at("embeddings");
     tokenEmbedding = embeddings.tensor("token_embedding.weight", config.vocabSize, width);
     positionEmbedding = embeddings.tensor("position_embedding.weight", config.maxPositionEmbeddings, width);
-    layers = IntStream.range(0, config.numHiddenLayers).mapToObj(i -> new Layer(text.at("encoder.layers").at(i))).toList();
+    ClipLayer.Config layer = new ClipLayer.Config(width, config.intermediateSize, config.numAttentionHeads, config.hiddenAct, config.layerNormEps,
+        AttentionMask.CAUSAL);
+    layers = IntStream.range(0, config.numHiddenLayers).mapToObj(i -> new ClipLayer(layer, text.at("encoder.layers").at(i))).toList();
     finalNormWeight = text.tensor("final_layer_norm.weight", width);
     finalNormBias = text.tensor("final_layer_norm.bias", width);
     textProjection = weights.has("text_projection.weight") ? Linear.load(weights, "text_projection", config.projectionDim, width, false) : null;
@@ -119,7 +108,7 @@ public final class ClipTextEncoder {
       b.add(x, positionEmbedding.slice(0, 0, length), x);
       tap.accept("hidden_states.0", x);
 
-      for (Layer layer : layers.subList(0, layers.size() - 1)) {
+      for (ClipLayer layer : layers.subList(0, layers.size() - 1)) {
         layer.forward(x);
       }
       b.copy(x, penultimate);
@@ -133,56 +122,5 @@ public final class ClipTextEncoder {
       }
     }
     return new Output(x, penultimate, pooled, embeds);
-  }
-
-  private final class Layer {
-    private final Tensor norm1Weight;
-    private final Tensor norm1Bias;
-    private final Linear q;
-    private final Linear k;
-    private final Linear v;
-    private final Linear out;
-    private final Tensor norm2Weight;
-    private final Tensor norm2Bias;
-    private final Linear fc1;
-    private final Linear fc2;
-
-    Layer(Weights w) {
-      int width = config.hiddenSize;
-      norm1Weight = w.tensor("layer_norm1.weight", width);
-      norm1Bias = w.tensor("layer_norm1.bias", width);
-      q = Linear.load(w, "self_attn.q_proj", width, width, true);
-      k = Linear.load(w, "self_attn.k_proj", width, width, true);
-      v = Linear.load(w, "self_attn.v_proj", width, width, true);
-      out = Linear.load(w, "self_attn.out_proj", width, width, true);
-      norm2Weight = w.tensor("layer_norm2.weight", width);
-      norm2Bias = w.tensor("layer_norm2.bias", width);
-      fc1 = Linear.load(w, "mlp.fc1", config.intermediateSize, width, true);
-      fc2 = Linear.load(w, "mlp.fc2", width, config.intermediateSize, true);
-    }
-
-    /** x [B, T, C], in place. */
-    void forward(Tensor x) {
-      int width = config.hiddenSize;
-      long[] shape = x.shape().toArray();
-      try (Backend.Scope _ = b.scope()) {
-        Tensor y = b.alloc(DType.F32, shape);
-        Tensor queries = b.alloc(DType.F32, shape);
-        Tensor keys = b.alloc(DType.F32, shape);
-        Tensor values = b.alloc(DType.F32, shape);
-        b.norm(Norm.LAYER, x, norm1Weight, norm1Bias, config.layerNormEps, null, y);
-        q.apply(b, y, queries);
-        k.apply(b, y, keys);
-        v.apply(b, y, values);
-        float scale = (float) (1 / Math.sqrt(width / config.numAttentionHeads));
-        b.attention(queries, keys, values, config.numAttentionHeads, scale, AttentionMask.CAUSAL, y);
-        out.addTo(b, y, x, Tap.NONE, "self_attn");
-
-        Tensor inner = b.alloc(DType.F32, shape[0], shape[1], config.intermediateSize);
-        b.norm(Norm.LAYER, x, norm2Weight, norm2Bias, config.layerNormEps, null, y);
-        fc1.apply(b, y, config.hiddenAct, inner);
-        fc2.addTo(b, inner, x, Tap.NONE, "mlp");
-      }
-    }
   }
 }

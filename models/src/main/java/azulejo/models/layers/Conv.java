@@ -1,6 +1,5 @@
 package azulejo.models.layers;
 
-import azulejo.kernels.Activation;
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Filter;
@@ -18,11 +17,6 @@ public record Conv(Filter filter, Tensor bias) {
   /** {@code name.weight} and {@code name.bias}. */
   public static Conv load(Weights w, String name, int outputs, int inputs, int size) {
     return new Conv(w.filter(name + ".weight", outputs, inputs, size, size), w.tensor(name + ".bias", outputs));
-  }
-
-  /** {@code out = max(conv(x), 0)}: x [B, H, W, I], out [B, H', W', O] as {@link Backend#conv2d} has them. */
-  public void relu(Backend b, Tensor x, int stride, Padding padding, Tensor out) {
-    b.conv2d(x, filter, bias, stride, padding, Activation.RELU, null, out);
   }
 
   /** Stride 1, the image's size kept: x [B, H, W, I], residual (or null) and out [B, H, W, O]; {@code out} may be the residual. */

@@ -81,8 +81,17 @@ public final class JsonConfig {
     return required(name, INTEGER.list());
   }
 
+  public List<Double> reals(String name) {
+    return required(name, REAL.list());
+  }
+
   public List<String> texts(String name) {
     return required(name, TEXT.list());
+  }
+
+  /** Whether the field is an object, for those that may also be a plain value. */
+  public boolean isSection(String name) {
+    return root.path(name).isObject();
   }
 
   /** The fields of an object within this one, such as the {@code text_config} of a CLIP model. */
