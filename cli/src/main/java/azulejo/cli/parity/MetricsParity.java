@@ -6,20 +6,31 @@ import azulejo.kernels.HostTensor;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.models.Image;
+import azulejo.models.clip.Clip;
 import azulejo.models.perceptual.InceptionV3;
 import azulejo.models.perceptual.Lpips;
+import azulejo.probes.metrics.ClipIqa;
+import azulejo.probes.metrics.Gaussian;
+import azulejo.probes.metrics.ImageMetric;
+import azulejo.probes.metrics.Metrics;
+import azulejo.probes.metrics.Networks;
 import azulejo.probes.metrics.Pixels;
+import azulejo.probes.metrics.Specimen;
 import azulejo.probes.metrics.Ssim;
 import azulejo.runtime.checkpoint.Checkpoint;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /** Metrics of images, with the networks behind them, whose weights are made by recipes. */
@@ -28,10 +39,22 @@ final class MetricsParity {
   private static final String HEADS = "lpips_lin_v0.1.safetensors";
   private static final String LPIPS_RECIPE = "lpips_weight_recipe.json";
   private static final String INCEPTION_RECIPE = "inception_weight_recipe.json";
-  /** Pixels between -1 and 1, interpolated in f32. */
-  private static final double RESIZED = 1e-6;
+  /** Pixels between -1 and 1, at places that f32 knows to 64 * 2^-24 of a pixel. */
+  private static final double RESIZED = 5e-6;
   /** Of Inception's activations, relative to the largest of a tensor: f32 sums through up to 48 layers. */
   private static final double FEATURES = 1e-4;
+  private static final String CLIP = "clip_metrics.safetensors";
+  private static final double LEVELS = 1e-5;
+  private static final double EMBEDS = 1e-5;
+  /** Of 100 times a cosine of f32 vectors. */
+  private static final double SCORES = 1e-3;
+  private static final double PROBABILITIES = 1e-4;
+  /** Of means and covariances in f64. */
+  private static final double MOMENTS = 1e-9;
+  /** Of a Frechet distance, relative. */
+  private static final double FRECHET = 1e-6;
+  /** The same where the official root is that of a singular matrix, whose three ways differ by 6e-9. */
+  private static final double SINGULAR = 1e-5;
   /** Of a distance, and of each layer's share in it. */
   private static final double DISTANCE = 1e-5;
   /** Of activations' mean and standard deviation, about 1: f32 sums of up to 4608 products, through 13 layers. */
@@ -67,6 +90,13 @@ final class MetricsParity {
       checks.section("Inception");
       checks.attempt("inception", () -> parity.inception(golden));
     });
+    checks.section("FID");
+    goldens.file("fid.safetensors").ifPresent(golden -> {
+      for (String set : List.of("regular", "wide", "singular")) {
+        checks.attempt(set, () -> parity.frechet(golden.at(set), set));
+      }
+    });
+    parity.clip();
     goldens.file(LPIPS).ifPresent(golden -> {
       for (Lpips.Net net : Lpips.Net.values()) {
         checks.section("LPIPS " + net.id());
@@ -103,6 +133,94 @@ final class MetricsParity {
     long bytes = shape.elements() / shape.dim(0);
     return IntStream.range(0, shape.size(0)).mapToObj(i -> image(new HostTensor(bchw.name(), bchw.dtype(), Shape.of(3, shape.dim(2), shape.dim(3)),
         bchw.data().asSlice(i * bytes, bytes)))).toList();
+  }
+
+  private void frechet(Goldens.Golden golden, String set) {
+    List<List<float[]>> features = List.of(rows(golden.tensor("features1")), rows(golden.tensor("features2")));
+    List<Gaussian> gaussians = features.stream().map(Gaussian::of).toList();
+    for (int i = 0; i < 2; i++) {
+      Gaussian gaussian = gaussians.get(i);
+      checks.closeIf(golden, set + ".", "mu" + (i + 1), wanted -> doubles(wanted, gaussian.mean()), MOMENTS);
+      checks.closeIf(golden, set + ".", "sigma" + (i + 1), wanted -> doubles(wanted, gaussian.covariance().data), MOMENTS);
+    }
+    double distance = gaussians.getFirst().distance(gaussians.getLast());
+    double tolerance = (set.equals("singular") ? SINGULAR : FRECHET) * distance;
+    checks.closeIf(golden, set + ".", "fid", wanted -> doubles(wanted, distance, distance, distance), tolerance);
+    checks.close(set + ".fid the other way round", doubles(golden.tensor("fid"), distance, distance, distance),
+        doubles(golden.tensor("fid"), IntStream.range(0, 3).mapToDouble(_ -> gaussians.getLast().distance(gaussians.getFirst())).toArray()), tolerance);
+  }
+
+  private static List<float[]> rows(HostTensor matrix) {
+    float[] values = matrix.toFloats();
+    int width = matrix.shape().size(1);
+    return IntStream.range(0, matrix.shape().size(0)).mapToObj(i -> Arrays.copyOfRange(values, i * width, (i + 1) * width)).toList();
+  }
+
+  /** CLIP score and CLIP-IQA, of the pictures that LPIPS compares, with the model in a folder beside this one. */
+  private void clip() {
+    Path model = dir.toAbsolutePath().normalize().resolveSibling("clip-tiny");
+    if (!Files.exists(model.resolve("config.json"))) {
+      goldens.excuse(CLIP, "", "needs clip-tiny beside the folder");
+      return;
+    }
+    goldens.file(CLIP).ifPresent(golden -> checks.attempt("CLIP metrics", () -> {
+      checks.section("CLIP metrics");
+      JsonNode texts = Goldens.json(dir.resolve("clip_metrics.json"));
+      Goldens.Golden pairs = goldens.file(LPIPS).orElseThrow();
+      List<Image> images = Stream.of("pair0.a_u8", "pair0.b_u8", "pair1.a_u8", "pair1.b_u8").map(name -> image(pairs.tensor(name))).toList();
+      try (Clip clip = Clip.open(model, backend)) {
+        clip(golden, texts, images, clip);
+      }
+      Networks networks = new Networks(Optional.of(model), Optional.empty(), Optional.empty());
+      try (Metrics metrics = new Metrics(networks, backend)) {
+        scores(golden, strings(texts.path("captions")), images, metrics);
+      }
+    }));
+    goldens.excuse(CLIP, "iqa.torchmetrics_official", "torchmetrics scales levels to 0..1 twice with this kind of model: its pictures are nearly black");
+  }
+
+  private void clip(Goldens.Golden golden, JsonNode texts, List<Image> images, Clip clip) {
+    HostTensor pixels = golden.tensor("pixel_values");
+    checks.close("pixel_values", pixels, Recorder.channelsFirst(clip.processor().process(images), pixels.shape()), LEVELS);
+    TextEncoderParity.tokenize("input_ids", texts.path("captions"), golden.tensor("input_ids"), clip.tokenizer(), checks);
+    List<float[]> embeds = clip.embedImages(images);
+    checks.closeIf(golden, "", "image_embeds", wanted -> matrix(embeds, wanted), EMBEDS);
+    checks.closeIf(golden, "", "text_embeds", wanted -> matrix(clip.embedTexts(strings(texts.path("captions"))), wanted), EMBEDS);
+    List<String> prompts = texts.path("iqa.prompts").properties().stream().flatMap(e -> strings(e.getValue()).stream()).toList();
+    int length = golden.tensor("iqa.input_ids").shape().size(1);
+    checks.equal("iqa.input_ids", golden.tensor("iqa.input_ids"),
+        prompts.stream().flatMapToInt(prompt -> Arrays.stream(clip.tokenizer().encode(prompt, length).ids())).toArray());
+    List<float[]> anchors = clip.embedTexts(prompts);
+    checks.closeIf(golden, "", "iqa.anchors", wanted -> matrix(anchors, wanted), EMBEDS);
+    int kinds = prompts.size() / 2;
+    checks.closeIf(golden, "", "iqa.probs", wanted -> doubles(wanted, IntStream.range(0, images.size() * kinds).mapToDouble(i ->
+        ClipIqa.preference(embeds.get(i / kinds), anchors.get(i % kinds * 2), anchors.get(i % kinds * 2 + 1))).toArray()), PROBABILITIES);
+  }
+
+  /** Through the metrics as a run asks for them. */
+  private void scores(Goldens.Golden golden, List<String> captions, List<Image> images, Metrics metrics) {
+    List<Specimen> specimens = IntStream.range(0, images.size())
+        .mapToObj(i -> new Specimen("image " + i, images.get(i), Optional.of(captions.get(i)), Optional.empty())).toList();
+    ImageMetric score = (ImageMetric) metrics.open("clip-score:torchmetrics");
+    double[] values = score.of(specimens);
+    for (String tensor : List.of("clip_score_per_pair", "clip_score_per_pair_unclamped", "clip_score_torchmetrics_official")) {
+      checks.closeIf(golden, "", tensor, wanted -> doubles(wanted, values), SCORES);
+    }
+    checks.closeIf(golden, "", "clip_score_torchmetrics_mean_pair0", wanted -> doubles(wanted, score.mean(score.of(specimens.subList(0, 2)))), SCORES);
+    ImageMetric quality = (ImageMetric) metrics.open("clip-iqa:quality");
+    HostTensor probabilities = golden.tensor("iqa.probs");
+    int kinds = probabilities.shape().size(1);
+    HostTensor first = HostTensor.of("quality", IntStream.range(0, images.size()).collect(() -> new float[images.size()],
+        (all, i) -> all[i] = probabilities.floatAt((long) i * kinds), (_, _) -> {}), images.size());
+    checks.close("clip-iqa:quality", first, doubles(first, quality.of(specimens)), PROBABILITIES);
+  }
+
+  private static List<String> strings(JsonNode list) {
+    return IntStream.range(0, list.size()).mapToObj(i -> list.get(i).asString()).toList();
+  }
+
+  private static HostTensor matrix(List<float[]> rows, HostTensor wanted) {
+    return doubles(wanted, rows.stream().flatMapToDouble(row -> IntStream.range(0, row.length).mapToDouble(i -> row[i])).toArray());
   }
 
   private void lpips(Goldens.Golden golden, Lpips.Net net) {
@@ -170,8 +288,9 @@ final class MetricsParity {
       relative(stages, layer + ".mean_std_max", wanted -> doubles(wanted, moments[0], moments[1], max));
       relative(stages, layer + ".probe", wanted -> probe(value, wanted));
     }
-    for (Map.Entry<String, String> block : Map.of("block64", "block64", "block192", "block192", "block768", "Mixed_6e", "block2048", "Mixed_7c").entrySet()) {
-      relative(golden, block.getKey() + ".spatial_mean", wanted -> spatialMean(seen.last(block.getValue()), wanted));
+    for (List<String> block : List.of(List.of("block64", "block64"), List.of("block192", "block192"), List.of("block768", "Mixed_6e"),
+        List.of("block2048", "Mixed_7c"))) {
+      relative(golden, block.getFirst() + ".spatial_mean", wanted -> spatialMean(seen.last(block.getLast()), wanted));
     }
     relative(golden, "pool3_2048", _ -> features);
     goldens.excuse("inception_fid.safetensors", "pool3_2048_float64_maxdiff", "the official code's own rounding error, for the tolerance");

@@ -7,6 +7,8 @@ import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.models.layers.Linear;
 import azulejo.models.vq.Quantizer;
+import azulejo.probes.metrics.CodeUsage;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -18,6 +20,9 @@ import tools.jackson.databind.JsonNode;
 final class QuantizerParity {
   static final String CONFIG = "golden_config.json";
   private static final double CODES = 1e-6;
+  private static final double USAGE = 1e-9;
+  /** The official formulas add 1e-8 or so to a frequency within the logarithm, and round to f32. */
+  private static final double USAGE_WITH_EPSILON = 1e-4;
   /** Through a layer at either end. */
   private static final double PROJECTED = 1e-5;
 
@@ -54,8 +59,10 @@ final class QuantizerParity {
     checks.section("vq");
     QuantizerParity vq = new QuantizerParity(golden, backend, checks);
     checks.attempt("vq", vq::nearest);
-    goldens.excuse("golden.safetensors", "usage.", "code usage not in this version");
-    goldens.excuse("golden.safetensors", "vq.perplexity", "code usage not in this version");
+    if (golden.has("usage.counts")) {
+      checks.section("usage");
+      checks.attempt("usage", vq::usage);
+    }
     goldens.excuse("golden.safetensors", "bsq_18_l2.codebook_entropy_soft", "a training loss");
     goldens.excuse("golden.safetensors", "bsq_8_nol2.codebook_entropy_soft", "a training loss");
   }
@@ -160,6 +167,25 @@ final class QuantizerParity {
       checks.equal("vq_tie.indices", golden.tensor("vq_tie.indices"),
           tied.indices(Recorder.channelsLast(golden.tensor("vq_tie.x")).toFloats()));
     }
+  }
+
+  /** Of codes as they were drawn, and as the nearest ones of vectors. */
+  private void usage() {
+    HostTensor counts = golden.tensor("usage.counts");
+    CodeUsage usage = CodeUsage.of(counts.shape().size(0), List.of(golden.tensor("usage.ids").toInts()));
+    checks.equal("usage.counts", counts, usage.counts());
+    value("usage.used_fraction_f64", usage.coverage(), USAGE);
+    value("usage.entropy_nats_f64", usage.entropy(), USAGE);
+    value("usage.entropy_bits_f64", usage.entropy() / Math.log(2), USAGE);
+    value("usage.perplexity_f64", usage.perplexity(), USAGE);
+    value("usage.bsq_get_entropy_of_counts_f32", usage.entropy(), USAGE_WITH_EPSILON);
+    value("usage.perplexity_taming_formula_f32", usage.perplexity(), USAGE_WITH_EPSILON);
+    CodeUsage nearest = CodeUsage.of(golden.tensor("vq.codebook").shape().size(0), List.of(golden.tensor("vq.indices").toInts()));
+    value("vq.perplexity", nearest.perplexity(), USAGE_WITH_EPSILON);
+  }
+
+  private void value(String tensor, double value, double tolerance) {
+    checks.closeIf(golden, "", tensor, wanted -> new HostTensor(tensor, DType.F64, wanted.shape(), MemorySegment.ofArray(new double[] {value})), tolerance);
   }
 
   private void nearest(Goldens.Golden golden, String name, Quantizer.Vq quantizer, float[] rows) {

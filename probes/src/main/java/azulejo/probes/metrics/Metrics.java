@@ -2,10 +2,13 @@ package azulejo.probes.metrics;
 
 import azulejo.kernels.Backend;
 import azulejo.models.Image;
+import azulejo.models.clip.Clip;
+import azulejo.models.perceptual.InceptionV3;
 import azulejo.models.perceptual.Lpips;
 import azulejo.probes.Results.Role;
 import azulejo.runtime.OptionException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.ToDoubleBiFunction;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /**
@@ -41,11 +45,34 @@ public final class Metrics implements AutoCloseable {
       ssim("ssim:torchmetrics-auto", Ssim.gaussian(Ssim.Range.SEEN), "SSIM with torchmetrics' default range, that of the levels seen in a pair"),
       pixels("cosine:raw", "Pixel cosine distance", "1 - cosine of two images' levels", Pixels::raw, Pixels::cosineDistance),
       pixels("cosine:centred", "Pixel cosine distance, centred", "1 - cosine of two images' levels less their mean", Pixels::centred, Pixels::cosineDistance),
-      pixels("mse:255", "Mean squared error", "mean squared difference of levels 0 to 255", Pixels::raw, Pixels::meanSquaredError));
+      pixels("mse:255", "Mean squared error", "mean squared difference of levels 0 to 255", Pixels::raw, Pixels::meanSquaredError),
+      set("vendi:clip", "Vendi score (CLIP)", "effective number of different images, by cosines of CLIP features", 2,
+          m -> m.clip().weights, m -> set -> Vendi.score(m.clip().see(set))),
+      set("vendi:inception", "Vendi score (Inception)", "effective number of different images, by cosines of Inception features", 2,
+          m -> m.inception().weights, m -> set -> Vendi.score(m.inception().see(set))),
+      set("cond-vendi:clip", "Conditional Vendi score (CLIP)", "what images of several captions differ in beyond their captions, exp H(X|T)", 2,
+          m -> m.clip().weights, m -> set -> Vendi.conditional(m.clip().see(set), m.captions(set))),
+      set("info-vendi:clip", "Information Vendi score (CLIP)", "what images of several captions differ in by their captions, exp I(X;T)", 2,
+          m -> m.clip().weights, m -> set -> Vendi.information(m.clip().see(set), m.captions(set))),
+      new Known("hamming:tokens", "part of the grid whose tokens differ" + PAIRS, _ -> new Pairwise<>(
+          Profile.of("hamming:tokens", "Token Hamming distance", Role.DIVERSITY, false), Metrics::tokens, Metrics::hamming)),
+      codes("codes:used", "Codes in use", "different codes among a set's tokens", CodeUsage::used),
+      codes("codes:perplexity", "Code perplexity", "exp of the entropy of a set's tokens", CodeUsage::perplexity),
+      codes("codes:entropy", "Code entropy (bits)", "entropy of a set's tokens in bits, with its Miller-Madow correction", u -> u.millerMadow() / Math.log(2)),
+      new Known("clip-score:torchmetrics", "100 cos of image and caption, mean, at least 0", m -> new ClipScore(
+          new Profile("clip-score:torchmetrics", "CLIP score", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
+      new Known("clip-iqa:quality", "probability of \"Good photo.\" against \"Bad photo.\", mean", m -> ClipIqa.quality(
+          new Profile("clip-iqa:quality", "CLIP-IQA", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
+      new Known("clip-iqa:caption", "probability of \"a good photo of CAPTION\" against \"a bad photo of CAPTION\", mean", m -> ClipIqa.captioned(
+          new Profile("clip-iqa:caption", "CLIP-IQA with captions", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
+      frechet("fid:pytorch-fid", "FID (Inception)", "Frechet distance to the reference, Inception features as in pytorch-fid", Metrics::inception),
+      frechet("fid:clip", "FID (CLIP)", "Frechet distance to the reference, unit CLIP features", Metrics::clip),
+      kernel("kid:inception", "KID (Inception)", "kernel distance to the reference, Inception features, unbiased at any number of images", Metrics::inception),
+      kernel("kid:clip", "KID (CLIP)", "kernel distance to the reference, unit CLIP features, unbiased at any number of images", Metrics::clip));
 
   private static Known lpips(Lpips.Net net, String trunk) {
     String name = "lpips:" + net.id() + "-0.1";
-    return new Known(name, "LPIPS 0.1 with the trunk of " + trunk + PAIRS, metrics -> metrics.openLpips(net, name, trunk));
+    return new Known(name, "LPIPS 0.1 with the trunk of " + trunk + PAIRS, m -> m.openLpips(net, name, trunk));
   }
 
   private static Known ssim(String name, Ssim ssim, String text) {
@@ -56,10 +83,52 @@ public final class Metrics implements AutoCloseable {
     return new Known(name, text + PAIRS, _ -> Pairwise.of(Profile.of(name, label, Role.DIVERSITY, false), View.each(look), pair));
   }
 
+  private static Known set(String name, String label, String text, int least, Function<Metrics, String> weights,
+      Function<Metrics, ToDoubleFunction<List<Specimen>>> value) {
+    return new Known(name, text, m -> new SetValue(new Profile(name, label, Role.DIVERSITY, false, weights.apply(m)), least, value.apply(m)));
+  }
+
+  private static Known codes(String name, String label, String text, ToDoubleFunction<CodeUsage> value) {
+    return set(name, label, text, 1, _ -> "", _ -> set -> {
+      List<int[]> grids = set.stream().map(Specimen::tokens).toList();
+      int codes = 1 + grids.stream().flatMapToInt(Arrays::stream).max().orElse(0);
+      return value.applyAsDouble(CodeUsage.of(codes, grids));
+    });
+  }
+
+  private static Known frechet(String name, String label, String text, Function<Metrics, Features> features) {
+    return distance(name, label, text, features, (x, y) -> Gaussian.of(x).distance(Gaussian.of(y)));
+  }
+
+  private static Known kernel(String name, String label, String text, Function<Metrics, Features> features) {
+    return distance(name, label, text, features, KernelDistance::of);
+  }
+
+  private static Known distance(String name, String label, String text, Function<Metrics, Features> features,
+      ToDoubleBiFunction<List<float[]>, List<float[]>> measure) {
+    return new Known(name, text, m -> new FeatureDistance(new Profile(name, label, Role.QUALITY, true, features.apply(m).weights),
+        features.apply(m).id(), features.apply(m).view, 2, measure));
+  }
+
+  /** A network's vectors. */
+  private record Features(String network, String weights, View<float[]> view) {
+    String id() {
+      return network + "@" + weights;
+    }
+
+    List<float[]> see(List<Specimen> set) {
+      return Specimen.see(view, set);
+    }
+  }
+
   private final Backend b;
   private final Networks networks;
   private final Map<String, Metric> open = new LinkedHashMap<>();
   private final Map<Lpips.Net, Lpips> lpips = new EnumMap<>(Lpips.Net.class);
+  private Clip clip;
+  private Features clipFeatures;
+  private InceptionV3 inception;
+  private Features inceptionFeatures;
 
   /** @param b must stay open until this is closed */
   public Metrics(Networks networks, Backend b) {
@@ -89,18 +158,63 @@ public final class Metrics implements AutoCloseable {
     return metric;
   }
 
-  private Metric openLpips(Lpips.Net net, String name, String label) {
-    Lpips network = lpips.computeIfAbsent(net, _ -> Lpips.open(net, require(networks.lpips(), name, "LPIPS"), b));
-    Profile profile = new Profile(name, "LPIPS (" + label + ")", Role.DIVERSITY, false, network.fingerprint());
+  private Metric openLpips(Lpips.Net net, String name, String trunk) {
+    Lpips network = lpips.computeIfAbsent(net, _ -> Lpips.open(net, require(networks.lpips(), "LPIPS's weights", "--lpips PATH, such as demo/lpips for lpips:alex-0.1"), b));
+    Profile profile = new Profile(name, "LPIPS (" + trunk + ")", Role.DIVERSITY, false, network.fingerprint());
     return Pairwise.of(profile, network::features, network::distance);
   }
 
-  private static Path require(Optional<Path> weights, String metric, String network) {
-    return weights.orElseThrow(() -> new OptionException(metric + " needs the weights of " + network + ": say where they are"));
+  private Features clip() {
+    if (clip == null) {
+      clip = Clip.open(require(networks.clip(), "a CLIP model", "--clip DIR, such as demo/clip"), b);
+      clipFeatures = new Features("clip", clip.fingerprint(), clip::embedImages);
+    }
+    return clipFeatures;
+  }
+
+  private Features inception() {
+    if (inception == null) {
+      inception = InceptionV3.open(require(networks.inception(), "the weights of FID's Inception", "--inception PATH"), b);
+      inceptionFeatures = new Features("inception", inception.fingerprint(), inception::features);
+    }
+    return inceptionFeatures;
+  }
+
+  private static Path require(Optional<Path> weights, String what, String cure) {
+    return weights.orElseThrow(() -> new OptionException("this metric needs " + what + ": say where, " + cure));
+  }
+
+  private List<float[]> captions(List<Specimen> set) {
+    return clip.embedTexts(set.stream().map(Specimen::caption).toList());
+  }
+
+  private static List<int[]> tokens(List<Specimen> set) {
+    int cells = set.getFirst().tokens().length;
+    for (Specimen specimen : set) {
+      if (specimen.tokens().length != cells) {
+        throw new OptionException(set.getFirst().name() + " has " + cells + " tokens, but " + specimen.name() + " has " + specimen.tokens().length
+            + ": only grids of one size can be compared");
+      }
+    }
+    return set.stream().map(Specimen::tokens).toList();
+  }
+
+  private static double hamming(int[] x, int[] y) {
+    int different = 0;
+    for (int i = 0; i < x.length; i++) {
+      different += x[i] == y[i] ? 0 : 1;
+    }
+    return (double) different / x.length;
   }
 
   @Override
   public void close() {
     lpips.values().forEach(Lpips::close);
+    if (clip != null) {
+      clip.close();
+    }
+    if (inception != null) {
+      inception.close();
+    }
   }
 }

@@ -17,7 +17,7 @@
  *   for (String name : names) {
  *     switch (metrics.open(name)) {
  *       case SetMetric m -> store(m.profile(), m.of(set));
- *       case ImageMetric m -> store(m.profile(), Arrays.stream(m.of(set)).average().orElseThrow());
+ *       case ImageMetric m -> store(m.profile(), m.mean(m.of(set)));
  *       case CollectionMetric m -> keep(m.featureId(), m.features(set));   // and at the end m.distance(kept, reference)
  *     }
  *   }
