@@ -42,6 +42,7 @@ final class Azulejo implements Runnable {
     CommandLine azulejo = new CommandLine(new Azulejo())
         .addSubcommand(new GenerateCommand(environment))
         .addSubcommand(new ReportCommand(environment))
+        .addSubcommand(new MetricsCommand(environment))
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
         .addSubcommand(WeightsCommand.commandLine(environment))

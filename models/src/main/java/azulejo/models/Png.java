@@ -1,6 +1,7 @@
 package azulejo.models;
 
 import azulejo.runtime.OptionException;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -68,15 +69,22 @@ public final class Png {
       throw new OptionException(name + " is no picture");
     }
     byte[] rgb = new byte[3 * picture.getWidth() * picture.getHeight()];
+    boolean grey = picture.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY;
     for (int y = 0, i = 0; y < picture.getHeight(); y++) {
       for (int x = 0; x < picture.getWidth(); x++, i += 3) {
-        int pixel = picture.getRGB(x, y);
+        int pixel = grey ? grey(picture, x, y) : picture.getRGB(x, y);
         rgb[i] = (byte) (pixel >> 16);
         rgb[i + 1] = (byte) (pixel >> 8);
         rgb[i + 2] = (byte) pixel;
       }
     }
     return new Image(picture.getWidth(), picture.getHeight(), rgb);
+  }
+
+  /** A grey level as it is stored, for all three colours: Java takes it for linear light and would brighten it. Of 16 bits the upper eight count. */
+  private static int grey(BufferedImage picture, int x, int y) {
+    int level = picture.getRaster().getSample(x, y, 0) >> Math.max(0, picture.getSampleModel().getSampleSize(0) - 8);
+    return level * 0x010101;
   }
 
   private static IIOMetadataNode chunks(Map<String, String> text) throws IIOInvalidTreeException {

@@ -34,20 +34,22 @@ final class ClipParity {
    * @param texts the metadata key that holds them
    */
   static void check(Path dir, Goldens goldens, String file, String texts, Backend backend, Checks checks) {
-    goldens.file(file).ifPresent(golden -> checks.attempt("CLIP", () -> {
+    checks.attempt("CLIP", () -> {
       try (Clip clip = Clip.open(dir, backend)) {
-        checks.section("CLIP text encoder");
-        for (String inputs : golden.names().stream().filter(name -> name.startsWith("input_ids")).toList()) {
-          check(golden, inputs, golden.metadata(texts), clip.tokenizer(), clip.text(), backend, checks);
-        }
-        checks.section("CLIP image encoder");
-        vision(golden, clip, backend, checks);
-        goldens.file("preprocess.safetensors").ifPresent(images -> {
+        goldens.file(file).ifPresent(golden -> {
+          checks.section("CLIP text encoder");
+          for (String inputs : golden.names().stream().filter(name -> name.startsWith("input_ids")).toList()) {
+            check(golden, inputs, golden.metadata(texts), clip.tokenizer(), clip.text(), backend, checks);
+          }
+          checks.section("CLIP image encoder");
+          vision(golden, clip, backend, checks);
+        });
+        goldens.file("preprocess.safetensors").ifPresent(golden -> {
           checks.section("CLIP preprocessing");
-          preprocess(images, clip.processor(), checks);
+          preprocess(golden, clip.processor(), checks);
         });
       }
-    }));
+    });
   }
 
   private static void vision(Goldens.Golden golden, Clip clip, Backend backend, Checks checks) {

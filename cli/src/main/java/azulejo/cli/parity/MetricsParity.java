@@ -366,12 +366,22 @@ final class MetricsParity {
       value(checks, wanted, prefix, "skimage_default_uniform7", uniform.similarity(uniform.moments(a), uniform.moments(b)), DOUBLE);
       List<double[]> map = gaussian.map(gaussian.moments(a), gaussian.moments(b));
       checks.closeIf(wanted, prefix, "skimage_u8_map_rows_0_6", w -> doubles(w, rows(map, a.width(), 0, 6)), DOUBLE);
+      value(checks, wanted, prefix, "skimage_gray_u8", gaussian.similarity(gaussian.moments(red(a)), gaussian.moments(red(b))), DOUBLE);
       double distance = Pixels.cosineDistance(Pixels.raw(a), Pixels.raw(b));
       value(checks, wanted, prefix, "cosine_distance_scipy", distance, DOUBLE);
       value(checks, wanted, prefix, "cosine_similarity_torch", 1 - distance, DOUBLE);
       value(checks, wanted, prefix, "psnr", Pixels.psnr(Pixels.raw(a), Pixels.raw(b)), DOUBLE);
       value(checks, wanted, prefix, "mse_255", Pixels.meanSquaredError(Pixels.raw(a), Pixels.raw(b)), DOUBLE);
     }
+  }
+
+  /** The recording's grey picture, its red levels. */
+  private static Image red(Image image) {
+    byte[] grey = new byte[image.rgb().length];
+    for (int i = 0; i < grey.length; i++) {
+      grey[i] = image.rgb()[i - i % 3];
+    }
+    return new Image(image.width(), image.height(), grey);
   }
 
   /** [rows, W, 3] of a map [3][H * W]. */

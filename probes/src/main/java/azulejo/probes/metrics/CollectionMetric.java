@@ -1,6 +1,7 @@
 package azulejo.probes.metrics;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How far a collection of images is from a reference collection, such as FID. What is kept of an image is a vector of floats: a run stores
@@ -19,6 +20,9 @@ public non-sealed interface CollectionMetric extends Metric {
 
   /** One vector for each image, in order, all of one length. */
   List<float[]> features(List<Specimen> images);
+
+  /** A sentence that whoever reads a value from so few images must know. */
+  Optional<String> caution(int images, int reference);
 
   /**
    * The order of the vectors makes no difference beyond rounding.
