@@ -201,8 +201,14 @@ public final class SyntheticResults {
     double path = m.paradigm() == Paradigm.AUTOREGRESSIVE ? 0 : m.paradigm() == Paradigm.MASKED ? 610 : 940;
     double execution = (m.paradigm() == Paradigm.AUTOREGRESSIVE ? 560 : m.paradigm() == Paradigm.MASKED ? 420 : 120) * scale;
     for (int p = 0; p < prompts; p++) {
-      totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path == 0 ? 0 : path + 12 * random.nextGaussian(), 256,
-          path == 0 ? "raster order" : "race of exponentials, by quadrature", path == 0 ? Standing.EXACT : Standing.UNBIASED));
+      switch (m.paradigm()) {
+        case AUTOREGRESSIVE -> totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, 0, 256, "the order is fixed", Standing.EXACT));
+        case MASKED -> {
+          totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, 1150, 256, "every choice of cells alike", Standing.UPPER_BOUND));
+          totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256, "surprisal of the kept cells", Standing.LOWER_BOUND));
+        }
+        case DIFFUSION -> totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256, "entropy of each transition", Standing.UNBIASED));
+      }
       totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.EXECUTION, execution + 9 * scale * random.nextGaussian(), 256, "surprisal of the kept draws",
           m.paradigm() == Paradigm.MASKED ? Standing.UPPER_BOUND : Standing.UNBIASED));
     }

@@ -9,6 +9,7 @@ import azulejo.probes.Results.Model;
 import azulejo.probes.Results.Paradigm;
 import azulejo.probes.Results.Quantity;
 import azulejo.probes.Results.Role;
+import azulejo.probes.Results.Standing;
 import azulejo.probes.Results.Total;
 import azulejo.probes.stats.Bootstrap;
 import azulejo.probes.stats.Comparison;
@@ -18,9 +19,11 @@ import azulejo.probes.stats.Factorial;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -209,17 +212,31 @@ final class Analysis {
     return common ? Optional.of(Conclusion.of(v.get(0), v.get(1), v.get(2), v.get(3), bootstrap)) : Optional.empty();
   }
 
-  /** A quantity's totals by the best estimator that there is: exact before unbiased before a bound. */
-  List<Total> totals(Model model, Condition condition, Quantity quantity) {
-    List<Total> all = results.totals().stream()
-        .filter(t -> t.model().equals(model.name()) && t.condition().equals(condition.name()) && t.quantity() == quantity).toList();
-    return all.stream().min(Comparator.comparing(Total::standing)).map(b -> all.stream().filter(t -> t.estimator().equals(b.estimator()) && t.standing() == b.standing()).toList())
-        .orElse(List.of());
+  /**
+   * One estimator of an entropy.
+   *
+   * @param image bits an image, over prompts
+   * @param token bits a token
+   */
+  record Bits(Estimate image, double token, Standing standing, String estimator) {
+    String bound() {
+      return switch (standing) {
+        case EXACT, UNBIASED -> "";
+        case LOWER_BOUND -> "at least ";
+        case UPPER_BOUND -> "at most ";
+      };
+    }
   }
 
-  /** In bits an image, over prompts. */
-  Optional<Estimate> total(Model model, Condition condition, Quantity quantity) {
-    List<Total> totals = totals(model, condition, quantity);
-    return totals.isEmpty() ? Optional.empty() : Optional.of(bootstrap.mean(totals.stream().mapToDouble(t -> t.nats() / BIT).toArray()));
+  /** Every estimator of an entropy, the one to show first: exact before unbiased before what is certainly there before what is at most. */
+  List<Bits> bits(Model model, Condition condition, Quantity quantity) {
+    Map<List<Object>, List<Total>> estimators = results.totals().stream()
+        .filter(t -> t.model().equals(model.name()) && t.condition().equals(condition.name()) && t.quantity() == quantity)
+        .collect(Collectors.groupingBy(t -> List.of(t.standing(), t.estimator()), LinkedHashMap::new, Collectors.toList()));
+    return estimators.values().stream().map(totals -> {
+      Total first = totals.getFirst();
+      Estimate image = bootstrap.mean(totals.stream().mapToDouble(t -> t.nats() / BIT).toArray());
+      return new Bits(image, image.value() / first.tokens(), first.standing(), first.estimator());
+    }).sorted(Comparator.comparing(b -> List.of(Standing.EXACT, Standing.UNBIASED, Standing.LOWER_BOUND, Standing.UPPER_BOUND).indexOf(b.standing))).toList();
   }
 }

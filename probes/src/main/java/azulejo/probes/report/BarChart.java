@@ -9,6 +9,8 @@ import java.util.stream.Collectors;
 final class BarChart {
   private static final int HEAD = 26;
   private static final int NUMBERS = 102;
+  /** Room for the longest label's line. */
+  private static final int LABELS = 130;
 
   private BarChart() {}
 
@@ -18,11 +20,11 @@ final class BarChart {
   /** @param unit what the numbers are, under the axis */
   static String draw(String title, String unit, List<Bar> bars) {
     String description = bars.stream().map(b -> b.label + " " + interval(b.value) + (b.remark.isEmpty() ? "" : " (" + b.remark + ")")).collect(Collectors.joining("; "));
-    double labels = Math.min(bars.stream().flatMap(b -> wrap(b.label).stream()).mapToDouble(Svg::widthOf).max().orElse(0), 130) + 8;
+    double labels = Math.min(bars.stream().flatMap(b -> wrap(b.label).stream()).mapToDouble(Svg::widthOf).max().orElse(0), LABELS) + 8;
     Axis axis = Axis.lying(bars.stream().map(Bar::value).toList(), true, labels, Svg.WIDTH - NUMBERS - 12);
     int rows = bars.stream().mapToInt(b -> rowHeight(b.label)).sum();
     Svg svg = new Svg(title, description, Svg.WIDTH, HEAD + rows + 38);
-    svg.text(0, 14, "heading", title);
+    svg.heading();
     for (double tick : axis.ticks()) {
       svg.line(axis.at(tick), HEAD, axis.at(tick), HEAD + rows, "grid");
       svg.text(axis.at(tick), HEAD + rows + 15, "tick middle", axis.label(tick));
@@ -59,19 +61,19 @@ final class BarChart {
 
   /** On two lines when it is long. */
   static List<String> wrap(String label) {
-    if (Svg.widthOf(label) <= 130) {
+    if (Svg.widthOf(label) <= LABELS) {
       return List.of(label);
     }
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
     for (String word : label.split(" ")) {
-      if (!line.isEmpty() && Svg.widthOf(line + " " + word) > 130) {
+      if (!line.isEmpty() && Svg.widthOf(line + " " + word) > LABELS) {
         lines.add(line.toString());
         line.setLength(0);
       }
       line.append(line.isEmpty() ? "" : " ").append(word);
     }
     lines.add(line.toString());
-    return lines.size() <= 2 ? lines : List.of(lines.get(0), lines.get(1) + "\u2026");
+    return lines.stream().limit(2).map(l -> Svg.fit(lines.size() > 2 && l.equals(lines.get(1)) ? l + "\u2026" : l, LABELS)).toList();
   }
 }

@@ -120,7 +120,7 @@ final class FactorialFigures {
       String unit = Analysis.unit(metric);
       String name = (number.isEmpty() ? "" : number + "|. ") + model.name();
       if (sampling) {
-        panels.add(Figure.group(List.of(
+        panels.add(Figure.group("", List.of(
             LineChart.draw(name.replace("|", "a"), "prompt", unit, false, facets(model, metric, 0, 1, 2)),
             LineChart.draw(name.replace("|", "b"), "sampling", unit, false, facets(model, metric, 1, 0, 2)),
             LineChart.draw(name.replace("|", "c"), "sampling", unit, false, facets(model, metric, 2, 0, 1)))));

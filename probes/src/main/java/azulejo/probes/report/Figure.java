@@ -18,12 +18,19 @@ record Figure(String file, String title, String reading, List<String> panels, Ta
     return new Figure(file, title, "", List.of(), new Table(List.of(), List.of()), List.of(sentence));
   }
 
-  /** Panels that belong together, beginning on a line of their own. */
-  static String group(List<String> panels) {
-    return "<div class=\"group\">" + String.join("\n", panels) + "</div>";
+  /**
+   * Panels that belong together, beginning on a line of their own.
+   *
+   * @param heading what they have in common, or empty
+   */
+  static String group(String heading, List<String> panels) {
+    return "<div class=\"group\">" + (heading.isEmpty() ? "" : "<h4>" + Text.escape(heading) + "</h4>") + String.join("\n", panels) + "</div>";
   }
 
   String html() {
+    if (panels.isEmpty() && data.rows().isEmpty()) {
+      return "<figure id=\"" + file + "\">\n<p class=\"absent\"><strong>" + Text.escape(title) + (title.endsWith("?") ? "" : ".") + "</strong> " + Text.escape(String.join(" ", absent)) + "</p>\n</figure>\n";
+    }
     StringBuilder html = new StringBuilder("<figure id=\"" + file + "\">\n<h3>" + Text.escape(title) + "</h3>\n");
     if (!panels.isEmpty()) {
       html.append("<div class=\"panels\">\n").append(String.join("\n", panels)).append("\n</div>\n");

@@ -6,8 +6,8 @@ import azulejo.probes.Results.Kind;
 import azulejo.probes.Results.Model;
 import azulejo.probes.Results.Quantity;
 import azulejo.probes.Results.Standing;
-import azulejo.probes.Results.Total;
 import azulejo.probes.Results.Usage;
+import azulejo.probes.report.Analysis.Bits;
 import azulejo.probes.stats.CodeUsage;
 import azulejo.probes.stats.Estimate;
 import java.util.ArrayList;
@@ -55,11 +55,11 @@ final class LedgerFigures {
         analysis.results().baseline().flatMap(b -> find(m, b, quantity)).ifPresent(c -> models.add(series(m.name(), analysis.style(m), c)));
       }
       if (!models.isEmpty()) {
-        baselines.add(draw(Text.sentence(quantity) + ", baseline", unit, models));
+        baselines.add(draw(Text.sentence(quantity), unit, models));
       }
     });
     if (!baselines.isEmpty()) {
-      panels.add(Figure.group(baselines));
+      panels.add(Figure.group("All models, baseline", baselines));
     }
     for (Model m : analysis.results().models()) {
       List<String> group = new ArrayList<>();
@@ -69,11 +69,11 @@ final class LedgerFigures {
           find(m, c, quantity).ifPresent(curve -> conditions.add(series(Analysis.label(c), analysis.style(c), curve)));
         }
         if (conditions.size() > 1) {
-          group.add(draw(m.name() + ": " + quantity, unit, conditions));
+          group.add(draw(Text.sentence(quantity), unit, conditions));
         }
       });
       if (!group.isEmpty()) {
-        panels.add(Figure.group(group));
+        panels.add(Figure.group(m.name(), group));
       }
     }
     List<String> drawn = analysis.probes().stream().map(Condition::name).toList();
@@ -117,30 +117,29 @@ final class LedgerFigures {
     }
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    boolean bounds = false;
     for (Model m : analysis.results().models()) {
       List<StackChart.Stack> stacks = new ArrayList<>();
+      List<String> parts = new ArrayList<>();
       for (Condition c : shown()) {
-        Optional<Estimate> path = analysis.total(m, c, Quantity.PATH);
-        Optional<Estimate> execution = analysis.total(m, c, Quantity.EXECUTION);
-        if (path.isPresent() && execution.isPresent()) {
-          stacks.add(new StackChart.Stack(Analysis.label(c), path.get().value(), execution.get().value()));
+        List<Bits> path = analysis.bits(m, c, Quantity.PATH);
+        List<Bits> execution = analysis.bits(m, c, Quantity.EXECUTION);
+        if (!path.isEmpty() && !execution.isEmpty()) {
+          stacks.add(new StackChart.Stack(Analysis.label(c), path.getFirst().image().value(), execution.getFirst().image().value()));
+          parts = List.of("path: " + path.getFirst().bound() + "H(P|X)", "execution: " + execution.getFirst().bound() + "H(Z|P,X)");
         }
       }
       if (!stacks.isEmpty()) {
-        panels.add(StackChart.draw(m.name(), "bits an image", List.of("path H(P|X)", "execution H(Z|P,X)"), List.of(5, 4), stacks));
+        panels.add(StackChart.draw(m.name(), "bits an image", parts, List.of(5, 4), stacks));
       }
       for (Condition c : analysis.results().conditions()) {
         for (Quantity q : Quantity.values()) {
-          List<Total> totals = analysis.totals(m, c, q);
-          analysis.total(m, c, q).ifPresent(e -> rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", e.n(), e.value(), e.low(), e.high(),
-              e.value() / totals.getFirst().tokens(), name(totals.getFirst().standing()), totals.getFirst().estimator())));
-          bounds |= totals.stream().anyMatch(t -> t.standing() == Standing.UPPER_BOUND || t.standing() == Standing.LOWER_BOUND);
+          analysis.bits(m, c, q).forEach(b -> rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", b.image().n(), b.image().value(), b.image().low(),
+              b.image().high(), b.token(), name(b.standing()), b.estimator())));
         }
       }
     }
     return new Figure("path-and-execution", title, "How many bits of chance went into an image, by where they went: into which positions are settled when (path), or into which code each gets (execution)."
-        + " The sum bounds H(Z|X) from above, as paths that lead to the same image count twice." + (bounds ? " Some estimators are bounds; the table names each." : ""),
+        + " Where neither is a bound, their sum bounds H(Z|X) from above, as paths that lead to the same image count twice. The table has every estimator and what it is worth.",
         panels, new Table(List.of("model", "condition", "quantity", "prompts", "bits an image", "low", "high", "bits a token", "standing", "estimator"), rows), List.of());
   }
 

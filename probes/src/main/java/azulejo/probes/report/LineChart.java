@@ -31,8 +31,8 @@ final class LineChart {
     Axis y = Axis.covering(all, zero, 4, top + PLOT, top);
     double width = (Svg.WIDTH - LEFT - 10 - GAP * (frames.size() - 1.0)) / frames.size();
     Svg svg = new Svg(title, describe(frames), Svg.WIDTH, top + PLOT + 38);
-    svg.text(0, 14, "heading", title);
-    svg.text(0, TOP + 4, "tick", yLabel);
+    svg.heading();
+    svg.text(0, TOP + 4, "tick", Svg.fit(yLabel, Svg.WIDTH));
     for (int f = 0; f < frames.size(); f++) {
       frame(svg, frames.get(f), y, LEFT + f * (width + GAP), width, f == 0, facets ? TOP + 24 : -1);
     }
@@ -94,14 +94,15 @@ final class LineChart {
     double x = 0;
     double y = svg.height() + 16;
     for (Series s : series) {
-      double width = 34 + Svg.widthOf(s.label());
+      String label = Svg.fit(s.label(), Svg.WIDTH - 34);
+      double width = 34 + Svg.widthOf(label);
       if (x > 0 && x + width > Svg.WIDTH) {
         x = 0;
         y += 18;
       }
       svg.line(x, y - 4, x + 24, y - 4, "curve s" + s.style() + " d" + s.style());
       svg.mark(x + 12, y - 4, s.style());
-      svg.text(x + 29, y, "label", s.label());
+      svg.text(x + 29, y, "label", label);
       x += width + 8;
     }
     svg.grow((int) y + 6 - svg.height());

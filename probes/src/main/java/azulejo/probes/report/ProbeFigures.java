@@ -48,11 +48,11 @@ final class ProbeFigures {
       List<String> group = new ArrayList<>();
       for (Metric metric : analysis.results().metrics()) {
         if (metric.role() == role) {
-          bars(model, metric, conditions, model.name() + ": " + metric.label(), rows).ifPresent(group::add);
+          bars(model, metric, conditions, metric.label(), rows).ifPresent(group::add);
         }
       }
       if (!group.isEmpty()) {
-        panels.add(Figure.group(group));
+        panels.add(Figure.group(model.name(), group));
       }
     }
     List<String> absent = new ArrayList<>(Stream.of(Factors.NONE, Analysis.SUBSET, Analysis.ARGMAX, Analysis.PARAPHRASE)
@@ -157,9 +157,8 @@ final class ProbeFigures {
     for (Model model : analysis.results().models()) {
       List<String> group = new ArrayList<>();
       for (Metric metric : trade()) {
-        String heading = model.name() + ": " + metric.label();
         if (conditions.size() == 1) {
-          bars(model, metric, Stream.concat(baseline.stream(), conditions.stream()).toList(), heading, new ArrayList<>()).ifPresent(group::add);
+          bars(model, metric, Stream.concat(baseline.stream(), conditions.stream()).toList(), metric.label(), new ArrayList<>()).ifPresent(group::add);
         }
         List<Series.Point> points = curve(model, metric, conditions, rows);
         List<Series> series = new ArrayList<>();
@@ -171,14 +170,14 @@ final class ProbeFigures {
         }
         if (points.size() > 1) {
           series.add(new Series("Mixed paraphrases, frequent codes dropped", 4, points));
-          group.add(LineChart.draw(heading, "share of the codes that stay allowed", Analysis.unit(metric), false, List.of(new LineChart.Frame("", series, List.of()))));
+          group.add(LineChart.draw(metric.label(), "share of the codes that stay allowed", Analysis.unit(metric), false, List.of(new LineChart.Frame("", series, List.of()))));
         }
       }
       if (!group.isEmpty()) {
-        panels.add(Figure.group(group));
+        panels.add(Figure.group(model.name(), group));
       }
     }
-    return new Figure("figure-6", title, "The line above the baseline's in diversity, and not below it in quality, is what the strategy promises.",
+    return new Figure("figure-6", title, "What the strategy promises is more diversity than the baseline has, at no less quality.",
         panels, new Table(List.of("model", "condition", "metric", "ratio", "prompts", "mean", "low", "high"), rows), List.of());
   }
 }

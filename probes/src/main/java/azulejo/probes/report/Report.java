@@ -6,6 +6,7 @@ import azulejo.probes.Results.Metric;
 import azulejo.probes.Results.Missing;
 import azulejo.probes.Results.Model;
 import azulejo.probes.Results.Quantity;
+import azulejo.probes.report.Analysis.Bits;
 import azulejo.probes.stats.Bootstrap;
 import azulejo.probes.stats.Comparison;
 import azulejo.probes.stats.Conclusion;
@@ -22,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -152,10 +154,13 @@ public record Report(String html, Map<String, String> data) {
 
   /** What the ledger has to say about the same question. */
   private static String chance(Analysis analysis, Model model) {
-    return analysis.results().baseline()
-        .flatMap(b -> analysis.total(model, b, Quantity.PATH).flatMap(path -> analysis.total(model, b, Quantity.EXECUTION).map(execution ->
-            "<p class=\"shares\">Ledger of the baseline: " + Text.number(path.value()) + " bits an image in the path, " + Text.number(execution.value()) + " in the execution</p>")))
-        .orElse("");
+    Optional<Bits> path = analysis.results().baseline().flatMap(b -> analysis.bits(model, b, Quantity.PATH).stream().findFirst());
+    Optional<Bits> execution = analysis.results().baseline().flatMap(b -> analysis.bits(model, b, Quantity.EXECUTION).stream().findFirst());
+    return path.isEmpty() || execution.isEmpty() ? "" : "<p class=\"shares\">Ledger of the baseline, bits an image: path " + bits(path.get()) + ", execution " + bits(execution.get()) + "</p>";
+  }
+
+  private static String bits(Bits bits) {
+    return bits.bound() + Text.number(bits.image().value());
   }
 
   private static String evidence(String probe, Estimate e) {

@@ -9,7 +9,7 @@ import java.util.stream.DoubleStream;
 final class StackChart {
   private static final int HEAD = 26;
   private static final int ROW = 25;
-  private static final int NUMBERS = 58;
+  private static final int NUMBERS = 100;
 
   private StackChart() {}
 
@@ -23,8 +23,8 @@ final class StackChart {
     double most = stacks.stream().flatMapToDouble(s -> DoubleStream.of(s.first + s.second)).max().orElse(1);
     Axis axis = Axis.lying(List.of(Estimate.withoutInterval(most, 0)), true, labels, Svg.WIDTH - NUMBERS - 8);
     int bottom = HEAD + stacks.size() * ROW;
-    Svg svg = new Svg(title, description, Svg.WIDTH, bottom + 62);
-    svg.text(0, 14, "heading", title);
+    Svg svg = new Svg(title, description, Svg.WIDTH, bottom + 82);
+    svg.heading();
     for (double tick : axis.ticks()) {
       svg.line(axis.at(tick), HEAD, axis.at(tick), bottom, "grid");
       svg.text(axis.at(tick), bottom + 15, "tick middle", axis.label(tick));
@@ -33,18 +33,15 @@ final class StackChart {
     for (int i = 0; i < stacks.size(); i++) {
       Stack s = stacks.get(i);
       double y = HEAD + i * ROW + ROW / 2.0;
-      List<String> lines = BarChart.wrap(s.label);
-      svg.text(labels - 8, y + 4, "label end", lines.size() > 1 ? lines.getFirst() + "\u2026" : s.label);
+      svg.text(labels - 8, y + 4, "label end", Svg.fit(s.label, labels - 8));
       svg.rect(axis.at(0), y - 8, axis.at(s.first) - axis.at(0), 16, "bar s" + styles.get(0));
       svg.rect(axis.at(s.first), y - 8, axis.at(s.first + s.second) - axis.at(s.first), 16, "bar s" + styles.get(1));
-      svg.text(Svg.WIDTH, y + 4, "label end", Text.number(s.first + s.second));
+      svg.text(Svg.WIDTH, y + 4, "label end", Text.number(s.first) + " + " + Text.number(s.second));
     }
     svg.line(axis.at(0), HEAD, axis.at(0), bottom, "axis");
-    double x = 0;
     for (int p = 0; p < 2; p++) {
-      svg.rect(x, bottom + 45, 12, 12, "bar s" + styles.get(p));
-      svg.text(x + 17, bottom + 55, "label", parts.get(p));
-      x += 34 + Svg.widthOf(parts.get(p));
+      svg.rect(0, bottom + 45 + p * 18, 12, 12, "bar s" + styles.get(p));
+      svg.text(17, bottom + 55 + p * 18, "label", parts.get(p));
     }
     return svg.toString();
   }

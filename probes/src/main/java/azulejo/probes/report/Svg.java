@@ -84,6 +84,20 @@ final class Svg {
     line(x - 3, y2, x + 3, y2, style);
   }
 
+  /** The drawing's title, above everything. */
+  void heading() {
+    text(0, 14, "heading", fit(title, WIDTH / 1.12)); // larger and bold
+  }
+
+  /** As much of {@code text} as {@code width} has room for. */
+  static String fit(String text, double width) {
+    String fitting = text;
+    while (widthOf(fitting) > width) {
+      fitting = fitting.substring(0, fitting.offsetByCodePoints(fitting.length(), fitting.endsWith("\u2026") ? -2 : -1)).stripTrailing() + "\u2026";
+    }
+    return fitting;
+  }
+
   /** Text's width in pixels at the drawings' 12 pixel sans serif: no font is at hand, so this errs on the wide side. */
   static double widthOf(String text) {
     return text.codePoints().mapToDouble(c -> "iljtf.,:;'|!()[] ".indexOf(c) >= 0 ? 4.6 : Character.isUpperCase(c) || c == '%' ? 9.5 : c == 'm' || c == 'w' ? 11.5 : c > 0x2E80 ? 13 : 7.8)

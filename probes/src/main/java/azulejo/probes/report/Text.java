@@ -60,10 +60,13 @@ final class Text {
     }
     double percent = share * 100;
     String digits = String.format(Locale.ROOT, Math.abs(percent) < 10 ? "%.1f" : "%.0f", Math.abs(percent));
-    return (percent < 0 ? "\u2212" : "+") + digits + "\u202f%";
+    return (digits.matches("[0.]*") ? "" : percent < 0 ? "\u2212" : "+") + digits + "\u202f%";
   }
 
   static String percent(double share) {
+    if (share < 1 && share >= 0.995) {
+      return ">\u202f99\u202f%";
+    }
     boolean fine = share < 0.1 && Math.abs(share * 100 - Math.rint(share * 100)) > 1e-9;
     return String.format(Locale.ROOT, fine ? "%.1f\u202f%%" : "%.0f\u202f%%", share * 100);
   }

@@ -35,7 +35,7 @@ final class WaterfallChart {
             Stream.of("additive " + BarChart.interval(additive), "actual " + BarChart.interval(actual), "synergy gap " + BarChart.interval(gap)))
         .flatMap(s -> s).collect(Collectors.joining("; "));
     Svg svg = new Svg(title, description, Svg.WIDTH, HEAD + rows * ROW + 38);
-    svg.text(0, 14, "heading", title);
+    svg.heading();
     for (double tick : axis.ticks()) {
       svg.line(axis.at(tick), HEAD, axis.at(tick), HEAD + rows * ROW, "grid");
       svg.text(axis.at(tick), HEAD + rows * ROW + 15, "tick middle", axis.label(tick));

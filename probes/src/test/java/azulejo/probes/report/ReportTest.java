@@ -120,6 +120,15 @@ class ReportTest {
     assertThat(section(Report.of(others, FEW).html(), "figures-8-to-10")).contains("<svg").doesNotContain("of the paper: ");
   }
 
+  /** A bound is called one wherever its number stands, and the sharper estimator is drawn. */
+  @Test
+  void boundsAreNotEstimates() {
+    assertThat(section(report.html(), "path-and-execution")).contains("path: at least H(P|X)").contains("execution: at most H(Z|P,X)").contains(">path: H(P|X)<");
+    assertThat(report.html()).containsPattern("bits an image: path at least \\d+, execution at most \\d+<").contains("bits an image: path 0, execution ");
+    assertThat(report.data().get("path-and-execution.csv")).contains(",upper bound,every choice of cells alike").contains(",lower bound,surprisal of the kept cells")
+        .contains(",exact,the order is fixed");
+  }
+
   @Test
   void figuresWithoutTheirConditionsSayWhatTheyNeed() {
     String html = Report.of(only(c -> c.kind() == Kind.BASELINE || c.name().equals("argmax")), FEW).html();

@@ -16,7 +16,7 @@ class TextTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"-1, \u2212100\u202f%", "0.1234, +12\u202f%", "-0.0042, \u22120.4\u202f%", "Infinity, \u2013"})
+  @CsvSource({"-0.0001, 0.0\u202f%", "-1, \u2212100\u202f%", "0.1234, +12\u202f%", "-0.0042, \u22120.4\u202f%", "Infinity, \u2013"})
   void changes(double share, String text) {
     assertThat(Text.change(share)).isEqualTo(text);
   }

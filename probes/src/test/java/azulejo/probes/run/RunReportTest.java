@@ -21,7 +21,7 @@ class RunReportTest {
     try (RunFolder run = RunFolder.read(dir.resolve("run"))) {
       Report report = Report.of(RunResults.of(run));
       assertThat(report.html()).doesNotContain("not finished")
-          .contains("one: Mean level").contains("Entropy of the draw, baseline").contains("two: <bdi>a ring</bdi>").contains("&quot;images&quot; : 3");
+          .contains("<h4>one</h4>").contains(">Mean level<").contains(">Entropy of the draw<").contains("two: <bdi>a ring</bdi>").contains("&quot;images&quot; : 3");
       String mean = run.store().values().stream().filter(v -> v.model().equals("two") && v.condition().equals("argmax") && v.metric().equals("mean"))
           .mapToDouble(v -> v.value()).average().stream().mapToObj(m -> Double.toString(m).substring(0, 10)).findFirst().orElseThrow();
       assertThat(report.data().get("values.csv")).containsPattern("two,[^,]*,mean,3," + mean);
