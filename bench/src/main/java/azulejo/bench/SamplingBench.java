@@ -58,7 +58,7 @@ public class SamplingBench extends OpBench {
     logStart = output(batch, cells, codes);
     ops.openCells(masked, codes, open, count);
     draw(Draw.guided(3));
-    ops.startDistribution(logits, 5, 0.9f, step, logStart, fault);
+    ops.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, null, fault);
   }
 
   private Tensor ints(int[] values, long... dims) {
@@ -77,7 +77,7 @@ public class SamplingBench extends OpBench {
 
   @Benchmark
   public void drawTopKTopP(Rate rate) {
-    draw(new Draw(3, 0.9f, 1000, 0.9f, false));
+    draw(new Draw(3, 0.9f, 1000, 0.9f));
     count(rate, 2);
   }
 
@@ -85,20 +85,20 @@ public class SamplingBench extends OpBench {
   public void remask(Rate rate) {
     ops.copy(masked, grid);
     ops.reveal(grid, open, tokens);
-    ops.remask(grid, open, count, probability, sizes[1] / 2, 1, sizes[2], new Noise.Counter(keys, Stream.PATH), step, confidence);
+    ops.remask(grid, open, count, probability, sizes[1] / 2, 1, sizes[2], new Noise.Counter(keys, Stream.PATH), step, confidence, null);
     count(rate, 0);
   }
 
   @Benchmark
   public void startDistribution(Rate rate) {
-    ops.startDistribution(logits, 5, 0.9f, step, logStart, fault);
+    ops.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, null, fault);
     count(rate, 3);
   }
 
   @Benchmark
   public void diffuse(Rate rate) {
     ops.copy(masked, grid);
-    ops.diffuse(logStart, new Transition(LOGS, LOGS, LOGS, false), grid, new Noise.Counter(keys, Stream.DRAW), step, null);
+    ops.diffuse(logStart, new Transition(LOGS, LOGS, LOGS, false), false, grid, new Noise.Counter(keys, Stream.DRAW), null, step, null, null);
     count(rate, 1);
   }
 

@@ -177,9 +177,17 @@ public interface Backend extends AutoCloseable {
    * @param step I32 [1], counts the walk's steps from 0
    * @param tokens out: I32 [B, P]
    * @param probability out: F32 [B, P], the distribution's value at the token drawn
+   * @param ledger out, or null: F32 [B, P, {@link Ledger.Drawn}]
+   * @param usage in and out, or null: I32 [V], to which each token drawn adds 1
    * @param fault I32 [1], in and out: where it is 0 and a logit is NaN or infinite after guidance and temperature, it becomes step + 1 (the tokens of that row are then undefined but within range)
    */
-  void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault);
+  void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
+      Tensor fault);
+
+  /** {@link #draw} without a ledger. */
+  default void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+    draw(logits, draw, open, noise, step, tokens, probability, null, null, fault);
+  }
 
   /** Writes the drawn tokens into the grid: {@code grid[b, open[b, p]] = tokens[b, p]}; rows with open -1 write nothing. */
   void reveal(Tensor grid, Tensor open, Tensor tokens);
@@ -195,36 +203,49 @@ public interface Backend extends AutoCloseable {
    * @param probability F32 [B, P] as {@link #draw} gave them
    * @param step I32 [1]
    * @param confidence out: F32 [B, L]
+   * @param surprisal out, or null: F32 [B], of the choice of cells that stay settled, given the probabilities, in nats ({@link PathSurprisal}); 0 at temperature 0
    */
   void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
-      Tensor step, Tensor confidence);
+      Tensor step, Tensor confidence, Tensor surprisal);
 
   /**
    * A diffusion model's belief about the clean grid, as VQ-Diffusion's pipeline shapes it. With {@code ls} the log-softmax over the V codes, computed in
    * double and rounded to f32: {@code p = ls(c)} for G = 1, else {@code p = fma(guidance, ls(c) - ls(u), ls(u))} in f32 minus its own log-sum-exp, in double,
-   * rounded to f32. Then, with a truncation rate from 0 to 1 given (NaN for none), codes are sorted by descending p (equal ones by ascending code) and one is
-   * kept if the probabilities before it, each rounded to f32, sum to less than the rate (the sum in double, each partial sum rounded to f32; the first is
-   * always kept), the others become -infinity. Last, values below -70 become -70.
+   * rounded to f32. With a codebook, p of other codes becomes -infinity and the rest loses its log-sum-exp in the same way. Then codes are sorted by descending
+   * p (equal ones by ascending code) and one is kept if the probabilities before it, each rounded to f32, sum to less than {@code draw.topP()}, the truncation
+   * rate (the sum in double, each partial sum rounded to f32; the first is always kept, and above 1 all are), the others become -infinity. A greedy draw then
+   * gives the likeliest code (the lowest on a tie) 0 and all others -infinity. Last, values below -70 become -70, but of codes outside the codebook, which
+   * stay -infinity.
    *
    * @param logits [G, B, L, V], (unconditional, conditional) for G = 2
+   * @param draw of temperature 1 and without top-k
    * @param step I32 [1]
    * @param logStart out: F32 [B, L, V]
-   * @param fault I32 [1], in and out: where it is 0 and a value of p is NaN or infinite before truncation, it becomes step + 1 (that row is then undefined)
+   * @param ledger out, or null: F32 [B, L, {@link Ledger.Drawn}]
+   * @param fault I32 [1], in and out: where it is 0 and a value of p is NaN or infinite before the codebook is applied, it becomes step + 1 (that row is then undefined)
    */
-  void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault);
+  void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault);
 
   /**
-   * One step back along a mask-and-replace diffusion: draws each cell of x_(t-1) from q(x_(t-1) | x_t, x_0 ~ logStart), by the Gumbel trick
-   * {@code argmax(log p + g)}, {@code g = -log(-log(u + 1e-30) + 1e-30)}, the lowest class on a tie. Classes are the V codes and, at index V, the mask; in
-   * the last step ({@code transition.last()}) log p is logStart itself and there is no mask class.
+   * One step back along a mask-and-replace diffusion: draws each cell of x_(t-1) from q(x_(t-1) | x_t, x_0 ~ logStart). Classes are the V codes and, at index V,
+   * the mask; in the last step ({@code transition.last()}) log p is logStart itself and there is no mask class. A code whose logStart is -infinity is
+   * outside the codebook, and log p is -infinity for it too, so that no noise can bring it in.
+   *
+   * <p>Without {@code path}, or in the last step, one draw decides: {@code argmax(log p + g)}, {@code g = -log(-log(u + 1e-30) + 1e-30)}, u from {@code noise},
+   * the lowest class on a tie. With it the path decides first: the cell keeps its class if its uniform variate is less than p of that class (of the sum over
+   * all); if not, the draw is among the other classes.
    *
    * @param logStart F32 [B, L, V] as {@link #startDistribution} gives it
+   * @param argmax take the most likely class instead, the lowest on a tie
    * @param grid I32 [B, L], classes, in and out
    * @param noise u: {@link Noise.Counter}, code v of position l, v counting the classes; or {@link Noise.Given} values [B, L, V + 1] ([B, L, V] in the last step)
+   * @param path or null: {@link Noise.Counter}, code 0 of position l; or {@link Noise.Given} values [B, L]
    * @param step I32 [1]
    * @param posterior out, or null: F32 [B, L, V + 1] ([B, L, V] in the last step), log p
+   * @param ledger out, or null: F32 [B, L, {@link Ledger.Moved}]
    */
-  void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior);
+  void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
+      Tensor ledger);
 
   @Override
   void close();

@@ -232,7 +232,8 @@ public final class Checks {
     apart(op, count, grid);
   }
 
-  public static void draw(Tensor logits, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
+  public static void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger,
+      Tensor usage, Tensor fault) {
     String op = "draw";
     rows(op, "logits", logits, DType.F32, ANY, ANY, ANY, ANY);
     require(logits.dim(0) == 1 || logits.dim(0) == 2, op, "logits " + logits + " should have one or two guidance halves");
@@ -248,6 +249,21 @@ public final class Checks {
     apart(op, tokens, logits, open, step, probability, fault);
     apart(op, probability, logits, open, step, fault);
     apart(op, fault, logits, open, step);
+    codebook(op, draw, logits.dim(3));
+    if (ledger != null) {
+      rows(op, "ledger", ledger, DType.F32, batch, logits.dim(2), Ledger.Drawn.COLUMNS);
+      apart(op, ledger, logits, open, step, tokens, probability, fault);
+    }
+    if (usage != null) {
+      shape(op, "usage", usage, DType.I32, logits.dim(3));
+      apart(op, usage, logits, open, step, tokens, probability, fault);
+    }
+  }
+
+  private static void codebook(String op, Draw draw, long codes) {
+    if (draw.codebook() != null) {
+      shape(op, "codebook", draw.codebook(), DType.F32, codes);
+    }
   }
 
   public static void reveal(Tensor grid, Tensor open, Tensor tokens) {
@@ -258,7 +274,8 @@ public final class Checks {
     apart(op, grid, open, tokens);
   }
 
-  public static void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, Noise noise, Tensor step, Tensor confidence) {
+  public static void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, Noise noise, Tensor step, Tensor confidence,
+      Tensor surprisal) {
     String op = "remask";
     rows(op, "grid", grid, DType.I32, ANY, ANY);
     require(grid.dim(1) >= 2, op, "grid " + grid + " has no two cells to rank");
@@ -270,22 +287,31 @@ public final class Checks {
     rows(op, "confidence", confidence, DType.F32, grid.shape().toArray());
     apart(op, grid, open, count, probability, step, confidence);
     apart(op, confidence, open, count, probability, step);
+    if (surprisal != null) {
+      shape(op, "surprisal", surprisal, DType.F32, grid.dim(0));
+      apart(op, surprisal, grid, open, count, probability, step, confidence);
+    }
   }
 
-  public static void startDistribution(Tensor logits, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+  public static void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
     String op = "startDistribution";
     rows(op, "logits", logits, DType.F32, ANY, ANY, ANY, ANY);
     require(logits.dim(0) == 1 || logits.dim(0) == 2, op, "logits " + logits + " should have one or two guidance halves");
     require(logits.dim(3) >= 1, op, "logits " + logits + " have no codes");
-    require(Float.isNaN(truncation) || truncation >= 0 && truncation <= 1, op, "the truncation rate is " + truncation);
+    require(draw.temperature() == 1 && draw.topK() == 0, op, "a diffusion knows neither temperature nor top-k, but the draw is " + draw);
+    codebook(op, draw, logits.dim(3));
     shape(op, "step", step, DType.I32, 1);
     rows(op, "logStart", logStart, DType.F32, logits.dim(1), logits.dim(2), logits.dim(3));
     shape(op, "fault", fault, DType.I32, 1);
     apart(op, logStart, logits, step, fault);
     apart(op, fault, logits, step);
+    if (ledger != null) {
+      rows(op, "ledger", ledger, DType.F32, logits.dim(1), logits.dim(2), Ledger.Drawn.COLUMNS);
+      apart(op, ledger, logits, step, logStart, fault);
+    }
   }
 
-  public static void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+  public static void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior, Tensor ledger) {
     String op = "diffuse";
     rows(op, "logStart", logStart, DType.F32, ANY, ANY, ANY);
     require(logStart.dim(2) >= 1, op, "logStart " + logStart + " has no codes");
@@ -294,8 +320,15 @@ public final class Checks {
     long classes = logStart.dim(2) + (transition.last() ? 0 : 1);
     rows(op, "grid", grid, DType.I32, batch, cells);
     noise(op, noise, batch, cells, classes);
+    if (path != null) {
+      noise(op, path, batch, cells);
+    }
     shape(op, "step", step, DType.I32, 1);
     apart(op, grid, logStart, step);
+    if (ledger != null) {
+      rows(op, "ledger", ledger, DType.F32, batch, cells, Ledger.Moved.COLUMNS);
+      apart(op, ledger, logStart, grid, step);
+    }
     if (posterior != null) {
       rows(op, "posterior", posterior, DType.F32, batch, cells, classes);
       apart(op, posterior, logStart, grid, step);

@@ -201,11 +201,11 @@ class ConformanceTest {
           () -> b.openCells(ids, 0, b.alloc(DType.I32, 2, 3), b.alloc(DType.I32, 3)),
           () -> b.draw(image, Draw.guided(1), ids, noise, one, ids, b.alloc(DType.F32, 2, 3), one),
           () -> b.reveal(ids, ids, ids),
-          () -> b.remask(ids, ids, one, x, 1, 1, 0, noise, one, x),
-          () -> b.startDistribution(image, 5, 1.5f, one, b.alloc(DType.F32, 4, 4, 4), one),
-          () -> b.startDistribution(image, 5, 1, one, b.alloc(DType.F32, 4, 4, 3), one),
-          () -> b.diffuse(x, new Transition(null, null, null, false), ids, new Noise.Given(b.alloc(DType.F32, 2, 3, 4)), one, null),
-          () -> b.diffuse(x, new Transition(null, null, null, true), ids, noise, one, b.alloc(DType.F32, 2, 3, 5)),
+          () -> b.remask(ids, ids, one, x, 1, 1, 0, noise, one, x, null),
+          () -> b.startDistribution(image, new Draw(5, 2, 0, 1), one, b.alloc(DType.F32, 4, 4, 4), null, one),
+          () -> b.startDistribution(image, Draw.guided(5), one, b.alloc(DType.F32, 4, 4, 3), null, one),
+          () -> b.diffuse(x, new Transition(null, null, null, false), false, ids, new Noise.Given(b.alloc(DType.F32, 2, 3, 4)), null, one, null, null),
+          () -> b.diffuse(x, new Transition(null, null, null, true), false, ids, noise, null, one, b.alloc(DType.F32, 2, 3, 5), null),
           () -> b.matrix(HostTensor.of("w", new int[4], 2, 2)),
           () -> b.filter(HostTensor.of("w", new float[4], 2, 2))));
       for (int i = 0; i < calls.size(); i++) {

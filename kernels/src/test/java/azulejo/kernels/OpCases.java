@@ -88,9 +88,9 @@ final class OpCases {
     some.pool(9, 7, 65, 3, 3, 2, new Padding(1, 0, 1, 0));
     some.draw(2, 17, 257, 2, 8, true);
     some.draw(2, 17, 257, 1, 8, false);
-    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 0.7f, 20, 1, false));
-    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 1.3f, 0, 0.9f, false));
-    some.draw(2, 17, 257, 1, 8, false, new Draw(1, 1, 0, 1, true));
+    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 0.7f, 20, 1));
+    some.draw(2, 17, 257, 2, 8, true, new Draw(3, 1.3f, 0, 0.9f));
+    some.draw(2, 17, 257, 1, 8, false, new Draw(1, 1, 0, 1).argmax());
     some.remask(65, 20, 1.5f);
     some.startDistribution(2, 9, 257, 2, 0.9f, 8);
     some.diffuse(2, 9, 257, false, true);
@@ -511,7 +511,7 @@ final class OpCases {
     probability[0] = 0;
     Tensor grid = r.inOut(r.ints(grid(r, 3, cells, 50), 3, cells));
     r.backend.remask(grid, r.ints(open, 3, cells), r.ints(count, 3), r.floats(probability, 3, cells), maskLength, temperature, 50, noise,
-        r.ints(new int[] {5}, 1), r.output(DType.F32, 3, cells));
+        r.ints(new int[] {5}, 1), r.output(DType.F32, 3, cells), null);
   }
 
   private static float[] uniforms(OpRun r, int count) {
@@ -560,21 +560,21 @@ final class OpCases {
     for (int codes : SIZES) {
       for (int k : new int[] {1, 2, Math.max(1, codes / 3), codes - 1, codes + 5}) {
         if (k > 0) {
-          draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 1 + i % 3, k, 1, false));
+          draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 1 + i % 3, k, 1));
         }
       }
       for (float p : new float[] {0, 0.05f, 0.5f, 0.9f, 0.995f}) {
-        draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 0.6f, 0, p, false));
+        draw(2, 7, codes, 1 + i % 2, 4, i++ % 2 == 0, new Draw(3, 0.6f, 0, p));
       }
-      draw(2, 7, codes, 2, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f, false));
-      draw(2, 7, codes, 1, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f, true));
-      draw(2, 7, codes, 2, 4, false, new Draw(3, 1, 0, 1, true));
+      draw(2, 7, codes, 2, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f));
+      draw(2, 7, codes, 1, 4, true, new Draw(3, 0.8f, Math.max(1, codes / 2), 0.8f).argmax());
+      draw(2, 7, codes, 2, 4, false, new Draw(3, 1, 0, 1).argmax());
       // weights down to e^-200, which is 0 in f32, and a temperature below the lowest
-      draw(2, 5, codes, 2, 100, true, new Draw(3, 1, codes, 0.99f, false));
-      draw(2, 5, codes, 2, 4, true, new Draw(3, 1e-9f, 3, 1, false));
+      draw(2, 5, codes, 2, 100, true, new Draw(3, 1, codes, 0.99f));
+      draw(2, 5, codes, 2, 4, true, new Draw(3, 1e-9f, 3, 1));
       // ties across the cut: logits of five values, both zeros among them
-      for (Draw draw : List.of(new Draw(1, 1, Math.max(1, codes / 2), 1, false), new Draw(1, 1, 0, 0.4f, false), new Draw(1, 1, 0, 0, false),
-          new Draw(1, 2, Math.max(1, codes / 2), 0.7f, true))) {
+      for (Draw draw : List.of(new Draw(1, 1, Math.max(1, codes / 2), 1), new Draw(1, 1, 0, 0.4f), new Draw(1, 1, 0, 0),
+          new Draw(1, 2, Math.max(1, codes / 2), 0.7f).argmax())) {
         draw("L=5 V=" + codes + " ties " + draw, 1, 5, 1, codes, draw, r -> {
           float[] logits = new float[5 * codes];
           for (int v = 0; v < logits.length; v++) {
@@ -584,7 +584,7 @@ final class OpCases {
         }, r -> given(r, 1, 5, codes, random -> (float) -Math.log1p(-random.nextDouble())));
       }
     }
-    draw(2, 17, 1030, 2, 8, true, new Draw(3, 0.9f, 300, 0.95f, false));
+    draw(2, 17, 1030, 2, 8, true, new Draw(3, 0.9f, 300, 0.95f));
   }
 
   private void draw(int batch, int cells, int codes, int guidances, float spread, boolean counter) {
@@ -627,7 +627,7 @@ final class OpCases {
   private void diffusions() {
     int i = 0;
     for (int codes : SIZES) {
-      for (float rate : new float[] {Float.NaN, 0, 0.3f, 0.86f, 1}) {
+      for (float rate : new float[] {Float.POSITIVE_INFINITY, 0, 0.3f, 0.86f, 1}) {
         startDistribution(1 + i % 2, SIZES[i % 8], codes, 1 + i % 2, rate, 4);
         i++;
       }
@@ -652,8 +652,8 @@ final class OpCases {
   }
 
   private static void startDistribution(OpRun r, float[] logits, int guidances, int batch, int cells, int codes, float rate) {
-    r.backend.startDistribution(r.floats(logits, guidances, batch, cells, codes), 5, rate, r.ints(new int[] {7}, 1),
-        r.output(DType.F32, batch, cells, codes), r.inOut(r.ints(new int[] {0}, 1)));
+    r.backend.startDistribution(r.floats(logits, guidances, batch, cells, codes), new Draw(5, 1, 0, rate), r.ints(new int[] {7}, 1),
+        r.output(DType.F32, batch, cells, codes), null, r.inOut(r.ints(new int[] {0}, 1)));
   }
 
   /** Some cells are masked. A log of up to 140 is rounded a dozen times. */
@@ -671,11 +671,11 @@ final class OpCases {
         grid[i] = r.random.nextBoolean() ? codes : r.random.nextInt(codes);
       }
       Tensor posterior = r.output(DType.F32, batch, cells, classes);
-      r.backend.diffuse(r.floats(logStart, batch, cells, codes), transition, r.inOut(r.ints(grid, batch, cells)),
+      r.backend.diffuse(r.floats(logStart, batch, cells, codes), transition, false, r.inOut(r.ints(grid, batch, cells)),
           counter
               ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
               : new Noise.Given(r.floats(uniforms(r, batch * cells * classes), batch, cells, classes)),
-          r.ints(new int[] {3}, 1), posterior);
+          null, r.ints(new int[] {3}, 1), posterior, null);
     }));
   }
 

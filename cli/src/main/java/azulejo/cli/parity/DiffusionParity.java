@@ -2,6 +2,7 @@ package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
@@ -113,7 +114,7 @@ final class DiffusionParity {
     float scale = Float.parseFloat(name.replaceAll("\\D", ""));
     HostTensor without = Recorder.transposed(golden.tensor("cfg.uncond"));
     HostTensor with = Recorder.transposed(golden.tensor("cfg.text"));
-    checks.close(name, golden.tensor(name), Recorder.transposed(startDistribution(scale, Float.NaN, without, with)), GUIDED);
+    checks.close(name, golden.tensor(name), Recorder.transposed(startDistribution(scale, Float.POSITIVE_INFINITY, without, with)), GUIDED);
   }
 
   private void truncate(String tag) {
@@ -145,7 +146,7 @@ final class DiffusionParity {
     try (Backend.Scope _ = backend.scope()) {
       Tensor out = backend.alloc(DType.F32, logits.dim(1), logits.dim(2), logits.dim(3));
       Tensor zero = backend.tensor(HostTensor.of("step", new int[1], 1));
-      backend.startDistribution(logits, guidance, truncation, zero, out, backend.tensor(HostTensor.of("fault", new int[1], 1)));
+      backend.startDistribution(logits, new Draw(guidance, 1, 0, truncation), zero, out, null, backend.tensor(HostTensor.of("fault", new int[1], 1)));
       return backend.download(out);
     }
   }
@@ -172,9 +173,8 @@ final class DiffusionParity {
       Tensor classes = backend.alloc(DType.I32, grid.shape().toArray());
       backend.upload(grid, classes);
       Tensor posterior = backend.alloc(DType.F32, uniform.shape().toArray());
-      backend.diffuse(backend.tensor(logStart), transition, classes, new Noise.Given(backend.tensor(uniform)),
-          backend.tensor(HostTensor.of("step", new int[1], 1)),
-          posterior);
+      backend.diffuse(backend.tensor(logStart), transition, false, classes, new Noise.Given(backend.tensor(uniform)), null,
+          backend.tensor(HostTensor.of("step", new int[1], 1)), posterior, null);
       return new Back(backend.download(classes).toInts(), backend.download(posterior));
     }
   }

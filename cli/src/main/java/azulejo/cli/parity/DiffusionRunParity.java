@@ -142,7 +142,7 @@ final class DiffusionRunParity {
 
   private HostTensor guided(HostTensor logits, float guidance) {
     try (Backend.Scope _ = backend.scope()) {
-      return Recorder.transposed(DiffusionParity.startDistribution(backend.tensor(logits), guidance, Float.NaN, backend));
+      return Recorder.transposed(DiffusionParity.startDistribution(backend.tensor(logits), guidance, Float.POSITIVE_INFINITY, backend));
     }
   }
 }

@@ -186,7 +186,7 @@ final class LlamaGenParity {
       int codes = logits.shape().size(3);
       HostTensor noise = HostTensor.of("noise", expected.tensor("exp_noise").toFloats(), rows, 1, codes);
       checks.equal(name + ".idx", expected.tensor("idx"), tokens(logits, draw, noise));
-      Draw greedy = new Draw(1, draw.temperature(), draw.topK(), draw.topP(), true);
+      Draw greedy = new Draw(1, draw.temperature(), draw.topK(), draw.topP()).argmax();
       checks.equal(name + ".greedy_idx", expected.tensor("greedy_idx"), tokens(logits, greedy, noise));
       checks.close(name + ".probs", expected.tensor("probs"), distribution(logits, draw), PROBABILITY);
     }
@@ -205,8 +205,9 @@ final class LlamaGenParity {
   }
 
   private static Draw draw(JsonNode arguments, float guidance) {
-    return new Draw(guidance, Math.max((float) arguments.path("temperature").asDouble(1), Draw.LOWEST_TEMPERATURE), arguments.path("top_k").asInt(0),
-        (float) arguments.path("top_p").asDouble(1), !arguments.path("sample_logits").asBoolean(true));
+    Draw draw = new Draw(guidance, Math.max((float) arguments.path("temperature").asDouble(1), Draw.LOWEST_TEMPERATURE),
+        arguments.path("top_k").asInt(0), (float) arguments.path("top_p").asDouble(1));
+    return arguments.path("sample_logits").asBoolean(true) ? draw : draw.argmax();
   }
 
   private int[] tokens(HostTensor logits, Draw draw, HostTensor noise) {
@@ -243,7 +244,7 @@ final class LlamaGenParity {
     for (int i = 0; i < noise.length; i++) {
       noise[i] = i / codes % codes == i % codes ? 1e-30f : 1;
     }
-    Draw random = new Draw(draw.guidance(), draw.temperature(), draw.topK(), draw.topP(), false);
+    Draw random = new Draw(draw.guidance(), draw.temperature(), draw.topK(), draw.topP());
     float[] out = new float[batch * codes];
     try (Backend.Scope _ = backend.scope()) {
       Tensor[] drawn = drawn(HostTensor.of("logits", repeated, branches, (long) batch * codes, 1, codes), random,

@@ -202,7 +202,7 @@ final class SchedulerParity {
       Tensor step = backend.tensor(HostTensor.of("step", new int[1], 1));
       Tensor out = backend.alloc(DType.F32, 1, cells);
       Noise noise = new Noise.Given(backend.tensor(HostTensor.of("uniform", uniform.toFloats(), 1, cells)));
-      backend.remask(grid, open, count, backend.tensor(HostTensor.of("probability", certain, 1, cells)), 1, 1, cells, noise, step, out);
+      backend.remask(grid, open, count, backend.tensor(HostTensor.of("probability", certain, 1, cells)), 1, 1, cells, noise, step, out, null);
       confidence = backend.download(out);
     }
     checks.close("gumbel.value", golden.tensor("gumbel.value"), HostTensor.of("gumbel", confidence.toFloats(), cells), CONFIDENCE);

@@ -55,7 +55,7 @@ final class Transformer2DParity {
       transformer.forward(grid, modulation, timestep, transformer.condition(backend.tensor(text)),
           backend.tensor(HostTensor.of("open", all, batch, cells)),
           logits, tap);
-      return Recorder.transposed(DiffusionParity.startDistribution(logits, 1, Float.NaN, backend));
+      return Recorder.transposed(DiffusionParity.startDistribution(logits, 1, Float.POSITIVE_INFINITY, backend));
     }
   }
 

@@ -166,10 +166,11 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
-    Checks.draw(logits, open, noise, step, tokens, probability, fault);
+  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
+      Tensor fault) {
+    Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
     Sampling.draw(Rows.of(logits), draw, Rows.of(open), Sampling.Variates.of(noise), Rows.of(step), Rows.of(tokens), Rows.of(probability),
-        Rows.of(fault));
+        Rows.of(ledger), Rows.of(usage), Rows.of(fault));
   }
 
   @Override
@@ -180,21 +181,23 @@ public final class ReferenceBackend extends CpuBackend {
 
   @Override
   public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
-      Tensor step, Tensor confidence) {
-    Checks.remask(grid, open, count, probability, noise, step, confidence);
+      Tensor step, Tensor confidence, Tensor surprisal) {
+    Checks.remask(grid, open, count, probability, noise, step, confidence, surprisal);
     Sampling.remask(Rows.of(grid), Rows.of(open), Rows.of(count), Rows.of(probability), maskLength, temperature, maskId,
-        Sampling.Variates.of(noise), Rows.of(step), Rows.of(confidence));
+        Sampling.Variates.of(noise), Rows.of(step), Rows.of(confidence), Rows.of(surprisal));
   }
 
   @Override
-  public void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
-    Checks.startDistribution(logits, truncation, step, logStart, fault);
-    Diffusion.startDistribution(Rows.of(logits), guidance, truncation, Rows.of(step), Rows.of(logStart), Rows.of(fault));
+  public void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
+    Checks.startDistribution(logits, draw, step, logStart, ledger, fault);
+    Diffusion.startDistribution(Rows.of(logits), draw, Rows.of(step), Rows.of(logStart), Rows.of(ledger), Rows.of(fault));
   }
 
   @Override
-  public void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
-    Checks.diffuse(logStart, transition, grid, noise, step, posterior);
-    Diffusion.diffuse(Rows.of(logStart), transition, Rows.of(grid), Sampling.Variates.of(noise), Rows.of(step), Rows.of(posterior));
+  public void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
+      Tensor ledger) {
+    Checks.diffuse(logStart, transition, grid, noise, path, step, posterior, ledger);
+    Diffusion.diffuse(Rows.of(logStart), transition, argmax, Rows.of(grid), Sampling.Variates.of(noise),
+        path == null ? null : Sampling.Variates.of(path), Rows.of(step), Rows.of(posterior), Rows.of(ledger));
   }
 }

@@ -2,7 +2,9 @@ package azulejo.kernels.reference;
 
 import azulejo.kernels.Checks;
 import azulejo.kernels.Draw;
+import azulejo.kernels.Ledger;
 import azulejo.kernels.Noise;
+import azulejo.kernels.PathSurprisal;
 import azulejo.kernels.Philox;
 import azulejo.kernels.Stream;
 import java.util.Arrays;
@@ -83,56 +85,98 @@ final class Sampling {
   }
 
   /** With the largest logit m, code v scores {@code exp(l_v - m) / q_v}; the highest score wins, the lowest code on a tie. */
-  static void draw(Rows logits, Draw draw, Rows open, Variates noise, Rows step, Rows tokens, Rows probability, Rows fault) {
+  static void draw(Rows logits, Draw draw, Rows open, Variates noise, Rows step, Rows tokens, Rows probability, Rows ledger, Rows usage, Rows fault) {
     int codes = logits.columns();
     int rows = open.rows() * open.columns();
     boolean guided = logits.rows() == 2 * rows;
+    Rows codebook = Rows.of(draw.codebook());
     float temperature = Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE);
     for (int r = 0; r < rows; r++) {
       int b = r / open.columns();
       int p = r % open.columns();
       int position = open.getInt(b, p);
-      if (position == -1) {
-        tokens.setInt(b, p, -1);
-        probability.set(b, p, 0);
-        continue;
-      }
       float[] l = new float[codes];
-      boolean finite = true;
-      for (int v = 0; v < codes; v++) {
+      boolean finite = position != -1;
+      for (int v = 0; v < codes && position != -1; v++) {
         float unconditional = logits.get(r, v);
-        l[v] = (guided ? Math.fma(draw.guidance(), logits.get(rows + r, v) - unconditional, unconditional) : unconditional) / temperature;
-        finite &= Float.isFinite(l[v]);
+        l[v] = guided ? Math.fma(draw.guidance(), logits.get(rows + r, v) - unconditional, unconditional) : unconditional;
+        finite &= Float.isFinite(l[v] / temperature);
       }
       if (!finite) {
-        fault(fault, step);
-        tokens.setInt(b, p, 0);
+        if (position != -1) {
+          fault(fault, step);
+        }
+        tokens.setInt(b, p, position == -1 ? -1 : 0);
         probability.set(b, p, 0);
+        writeDown(ledger, r, new double[Ledger.Drawn.COLUMNS]);
         continue;
       }
+      double guidedEntropy = entropy(l);
+      double total = logSumExp(l);
+      for (int v = 0; v < codes && codebook != null; v++) {
+        l[v] += codebook.get(0, v);
+      }
+      double subsetEntropy = entropy(l);
+      double kept = StrictMath.exp(logSumExp(l) - total);
+      for (int v = 0; v < codes; v++) {
+        l[v] /= temperature;
+      }
+      double temperedEntropy = entropy(l);
       keepTopK(l, draw.topK());
       keepTopP(l, draw.topP());
-      int likeliest = 0;
-      for (int v = 1; v < codes; v++) {
-        likeliest = l[v] > l[likeliest] ? v : likeliest;
-      }
-      int winner = likeliest;
+      double truncatedEntropy = entropy(l);
+      int winner = likeliest(l);
+      double largest = l[winner];
       double best = -1;
-      double sum = 0;
-      for (int v = 0; v < codes; v++) {
-        double weight = StrictMath.exp((double) l[v] - l[likeliest]);
-        sum += weight;
-        if (!draw.greedy()) {
-          double score = weight / noise.exponential(b, step.getInt(0, 0), position, v);
-          if (score > best) {
-            best = score;
-            winner = v;
-          }
+      for (int v = 0; v < codes && !draw.greedy(); v++) {
+        double score = StrictMath.exp(l[v] - largest) / noise.exponential(b, step.getInt(0, 0), position, v);
+        if (score > best) {
+          best = score;
+          winner = v;
         }
       }
+      double surprisal = logSumExp(l) - l[winner];
       tokens.setInt(b, p, winner);
-      probability.set(b, p, StrictMath.exp((double) l[winner] - l[likeliest]) / sum);
+      probability.set(b, p, StrictMath.exp(-surprisal));
+      writeDown(ledger, r, guidedEntropy, subsetEntropy, temperedEntropy, truncatedEntropy, kept, draw.greedy() ? 0 : surprisal);
+      if (usage != null) {
+        usage.setInt(0, winner, usage.getInt(0, winner) + 1);
+      }
     }
+  }
+
+  /** In the order of the ledger's columns. */
+  static void writeDown(Rows ledger, int row, double... values) {
+    for (int i = 0; i < values.length && ledger != null; i++) {
+      ledger.set(row, i, values[i]);
+    }
+  }
+
+  private static int likeliest(float[] l) {
+    int likeliest = 0;
+    for (int v = 1; v < l.length; v++) {
+      likeliest = l[v] > l[likeliest] ? v : likeliest;
+    }
+    return likeliest;
+  }
+
+  private static double logSumExp(float[] l) {
+    double max = l[likeliest(l)];
+    double sum = 0;
+    for (float value : l) {
+      sum += StrictMath.exp(value - max);
+    }
+    return max + StrictMath.log(sum);
+  }
+
+  /** Of the softmax, in nats. */
+  static double entropy(float[] l) {
+    double total = logSumExp(l);
+    double sum = 0;
+    for (float value : l) {
+      sum += value == Float.NEGATIVE_INFINITY ? 0 : StrictMath.exp(value - total) * (total - value);
+    }
+    return sum;
   }
 
   /** The first fault stays. */
@@ -184,7 +228,7 @@ final class Sampling {
   }
 
   static void remask(Rows grid, Rows open, Rows count, Rows probability, int maskLength, float temperature, int maskId, Variates noise,
-      Rows step, Rows confidence) {
+      Rows step, Rows confidence, Rows surprisal) {
     int cells = grid.columns();
     for (int b = 0; b < grid.rows(); b++) {
       float[] p = new float[cells];
@@ -209,7 +253,22 @@ final class Sampling {
           grid.setInt(b, cell, maskId);
         }
       }
+      if (surprisal != null) {
+        surprisal.set(0, b, temperature == 0 ? 0 : surprisal(open, probability, confidence, b, cut, temperature));
+      }
     }
+  }
+
+  /** The choice was between the open cells. */
+  private static double surprisal(Rows open, Rows probability, Rows confidence, int b, float cut, float temperature) {
+    int[] chosen = IntStream.range(0, open.columns()).filter(i -> open.getInt(b, i) != -1).toArray();
+    double[] logRates = new double[chosen.length];
+    boolean[] kept = new boolean[chosen.length];
+    for (int i = 0; i < chosen.length; i++) {
+      logRates[i] = StrictMath.log(Math.max(probability.get(b, chosen[i]), 1e-20f)) / temperature;
+      kept[i] = !(confidence.get(b, open.getInt(b, chosen[i])) < cut);
+    }
+    return PathSurprisal.of(logRates, kept);
   }
 
   private static float log(float x) {

@@ -170,8 +170,9 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor fault) {
-    Checks.draw(logits, open, noise, step, tokens, probability, fault);
+  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
+      Tensor fault) {
+    Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
     Sampling.draw(workers, logits, draw, open, noise, step, tokens, probability, fault);
   }
 
@@ -183,20 +184,21 @@ public final class VectorBackend extends CpuBackend {
 
   @Override
   public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
-      Tensor step, Tensor confidence) {
-    Checks.remask(grid, open, count, probability, noise, step, confidence);
+      Tensor step, Tensor confidence, Tensor surprisal) {
+    Checks.remask(grid, open, count, probability, noise, step, confidence, surprisal);
     Sampling.remask(grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence);
   }
 
   @Override
-  public void startDistribution(Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
-    Checks.startDistribution(logits, truncation, step, logStart, fault);
-    Diffusion.startDistribution(workers, logits, guidance, truncation, step, logStart, fault);
+  public void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
+    Checks.startDistribution(logits, draw, step, logStart, ledger, fault);
+    Diffusion.startDistribution(workers, logits, draw.guidance(), draw.topP(), step, logStart, fault);
   }
 
   @Override
-  public void diffuse(Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
-    Checks.diffuse(logStart, transition, grid, noise, step, posterior);
+  public void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
+      Tensor ledger) {
+    Checks.diffuse(logStart, transition, grid, noise, path, step, posterior, ledger);
     Diffusion.diffuse(workers, logStart, transition, grid, noise, step, posterior);
   }
 

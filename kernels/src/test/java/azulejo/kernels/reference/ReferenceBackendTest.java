@@ -269,24 +269,24 @@ class ReferenceBackendTest {
   void drawKeepsTheLikeliestCodes() {
     float two = (float) Math.log(2);
     float[] logits = {0, two, two, (float) Math.log(5)};
-    assertDraw(new Draw(1, 1, 0, 1, false), logits, 0, 0, 0.1);
-    assertDraw(new Draw(1, 1, 1, 1, false), logits, 0, 3, 1);
+    assertDraw(new Draw(1, 1, 0, 1), logits, 0, 0, 0.1);
+    assertDraw(new Draw(1, 1, 1, 1), logits, 0, 3, 1);
     // the second and third are equal, so two are three
-    assertDraw(new Draw(1, 1, 2, 1, false), logits, 2, 2, 2 / 9.0);
-    assertDraw(new Draw(1, 1, 2, 1, false), logits, 0, 3, 5 / 9.0);
+    assertDraw(new Draw(1, 1, 2, 1), logits, 2, 2, 2 / 9.0);
+    assertDraw(new Draw(1, 1, 2, 1), logits, 0, 3, 5 / 9.0);
     // 5/10 is before the second, 7/10 before the third
-    assertDraw(new Draw(1, 1, 0, 0.45f, false), logits, 1, 3, 1);
-    assertDraw(new Draw(1, 1, 0, 0.6f, false), logits, 1, 1, 2 / 7.0);
-    assertDraw(new Draw(1, 1, 0, 0.6f, false), logits, 2, 3, 5 / 7.0);
-    assertDraw(new Draw(1, 1, 0, 0, false), logits, 0, 3, 1);
+    assertDraw(new Draw(1, 1, 0, 0.45f), logits, 1, 3, 1);
+    assertDraw(new Draw(1, 1, 0, 0.6f), logits, 1, 1, 2 / 7.0);
+    assertDraw(new Draw(1, 1, 0, 0.6f), logits, 2, 3, 5 / 7.0);
+    assertDraw(new Draw(1, 1, 0, 0), logits, 0, 3, 1);
     // of the three that top-k left, shares of 5/9 and 7/9
-    assertDraw(new Draw(1, 1, 2, 0.6f, false), logits, 2, 3, 5 / 7.0);
+    assertDraw(new Draw(1, 1, 2, 0.6f), logits, 2, 3, 5 / 7.0);
     // p^2, p^(1/2)
-    assertDraw(new Draw(1, 0.5f, 0, 1, false), logits, 0, 0, 1 / 34.0);
-    assertDraw(new Draw(1, 2, 3, 1, false), new float[] {0, 2 * two, 4 * two, -9}, 0, 0, 1 / 7.0);
+    assertDraw(new Draw(1, 0.5f, 0, 1), logits, 0, 0, 1 / 34.0);
+    assertDraw(new Draw(1, 2, 3, 1), new float[] {0, 2 * two, 4 * two, -9}, 0, 0, 1 / 7.0);
     // greedy: no noise, but the same distribution
-    assertDraw(new Draw(1, 1, 0, 1, true), logits, 0, 3, 0.5);
-    assertDraw(new Draw(1, 1, 0, 1, true), new float[] {0, two, two, 0}, 2, 1, 1 / 3.0);
+    assertDraw(new Draw(1, 1, 0, 1).argmax(), logits, 0, 3, 0.5);
+    assertDraw(new Draw(1, 1, 0, 1).argmax(), new float[] {0, two, two, 0}, 2, 1, 1 / 3.0);
   }
 
   /** {@code favoured} has noise of 1/100, the others 1. */
@@ -350,7 +350,7 @@ class ReferenceBackendTest {
     Tensor grid = tensor(new int[] {1, 2, 3, 4}, 1, 4);
     Tensor confidence = floats(1, 4);
     backend.remask(grid, tensor(new int[] {0, 2, 3}, 1, 3), tensor(new int[] {3}, 1), tensor(new float[] {0.5f, 0.25f, 0.125f}, 1, 3), 7, 0, 9,
-        new Noise.Given(tensor(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, 1, 4)), tensor(new int[] {0}, 1), confidence);
+        new Noise.Given(tensor(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, 1, 4)), tensor(new int[] {0}, 1), confidence, null);
     assertThat(backend.download(grid).toInts()).containsExactly(1, 2, 9, 9);
     assertClose(confidence, -0.6931471805599453, 88.72283905206835, -1.3862943611198906, -2.0794415416798357);
   }
@@ -359,9 +359,9 @@ class ReferenceBackendTest {
   @Test
   void startDistributionGuidesInLogSpaceThenTruncates() {
     float[] pair = {3, 3, 3 + (float) Math.log(2), 0, (float) Math.log(2), (float) Math.log(5)};
-    assertStart(pair, 2, Float.NaN, Math.log(2 / 35.0), Math.log(8 / 35.0), Math.log(25 / 35.0));
+    assertStart(pair, 2, Float.POSITIVE_INFINITY, Math.log(2 / 35.0), Math.log(8 / 35.0), Math.log(25 / 35.0));
     float[] single = {0, (float) Math.log(2), (float) Math.log(5)};
-    assertStart(single, 2, Float.NaN, Math.log(1 / 8.0), Math.log(2 / 8.0), Math.log(5 / 8.0));
+    assertStart(single, 2, Float.POSITIVE_INFINITY, Math.log(1 / 8.0), Math.log(2 / 8.0), Math.log(5 / 8.0));
     // before the second is 5/8, before the third 7/8
     assertStart(single, 2, 0.7f, -70, Math.log(2 / 8.0), Math.log(5 / 8.0));
     assertStart(single, 2, 0.62f, -70, -70, Math.log(5 / 8.0));
@@ -369,14 +369,14 @@ class ReferenceBackendTest {
     // after two equal ones of 1/2 the sum is 1, which is not below the rate
     assertStart(new float[] {0, -90, 0}, 2, 1, Math.log(0.5), -70, Math.log(0.5));
     assertStart(new float[] {0, -60, 0}, 2, 1, Math.log(0.5), -70, Math.log(0.5));
-    assertStart(new float[] {0, -60, 0}, 2, Float.NaN, Math.log(0.5), Math.log(0.5) - 60, Math.log(0.5));
+    assertStart(new float[] {0, -60, 0}, 2, Float.POSITIVE_INFINITY, Math.log(0.5), Math.log(0.5) - 60, Math.log(0.5));
     assertStart(new float[] {0, 0, 0}, 2, 0.5f, Math.log(1 / 3.0), Math.log(1 / 3.0), -70);
   }
 
   private void assertStart(float[] logits, float guidance, float truncation, double... expected) {
     Tensor out = floats(1, 1, 3);
     Tensor fault = tensor(new int[] {0}, 1);
-    backend.startDistribution(tensor(logits, logits.length / 3, 1, 1, 3), guidance, truncation, tensor(new int[] {0}, 1), out, fault);
+    backend.startDistribution(tensor(logits, logits.length / 3, 1, 1, 3), new Draw(guidance, 1, 0, truncation), tensor(new int[] {0}, 1), out, null, fault);
     assertThat(backend.download(fault).toInts()).containsExactly(0);
     float[] values = values(out);
     for (int v = 0; v < 3; v++) {
@@ -398,7 +398,8 @@ class ReferenceBackendTest {
     Tensor posterior = floats(1, 2, 3);
     Tensor grid = tensor(new int[] {2, 0}, 1, 2);
     float[] u = {0.5f, 0.5f, 0.5f, 0.5f, 0.9f, 0.5f};
-    backend.diffuse(logStart, new Transition(step, all, before, false), grid, new Noise.Given(tensor(u, 1, 2, 3)), tensor(new int[] {0}, 1), posterior);
+    backend.diffuse(logStart, new Transition(step, all, before, false), false, grid, new Noise.Given(tensor(u, 1, 2, 3)), null, tensor(new int[] {0}, 1), posterior,
+        null);
     // at code 0: shares 1/4 / 0.29 and 3/4 / 0.11 of x_0, spread by the steps before, then the last step's a + b or b
     double near = 0.25 / 0.29;
     double far = 0.75 / 0.11;
@@ -416,8 +417,8 @@ class ReferenceBackendTest {
     Tensor logStart = tensor(new float[] {-1, -2, -2, -1}, 1, 2, 2);
     Tensor posterior = floats(1, 2, 2);
     Tensor grid = tensor(new int[] {2, 2}, 1, 2);
-    backend.diffuse(logStart, new Transition(null, null, null, true), grid, new Noise.Given(tensor(new float[] {0.5f, 0.5f, 0.9f, 0.5f}, 1, 2, 2)),
-        tensor(new int[] {0}, 1), posterior);
+    backend.diffuse(logStart, new Transition(null, null, null, true), false, grid, new Noise.Given(tensor(new float[] {0.5f, 0.5f, 0.9f, 0.5f}, 1, 2, 2)),
+        null, tensor(new int[] {0}, 1), posterior, null);
     assertThat(values(posterior)).containsExactly(-1, -2, -2, -1);
     assertThat(backend.download(grid).toInts()).containsExactly(0, 0);
   }

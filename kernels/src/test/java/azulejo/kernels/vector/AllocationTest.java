@@ -107,12 +107,12 @@ class AllocationTest {
     Tensor probability = b.alloc(DType.F32, 1, 8);
     Noise noise = new Noise.Counter(b.tensor(HostTensor.of("keys", new long[2], 1, 2)), Stream.DRAW);
     ops.put("draw", () -> b.draw(logits, Draw.guided(3), open, noise, step, tokens, probability, fault));
-    ops.put("draw from the likely", () -> b.draw(logits, new Draw(3, 0.9f, 500, 0.9f, false), open, noise, step, tokens, probability, fault));
+    ops.put("draw from the likely", () -> b.draw(logits, new Draw(3, 0.9f, 500, 0.9f), open, noise, step, tokens, probability, fault));
     Tensor logStart = b.alloc(DType.F32, 1, 8, 4096);
-    ops.put("startDistribution", () -> b.startDistribution(logits, 5, 0.9f, step, logStart, fault));
+    ops.put("startDistribution", () -> b.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, null, fault));
     Transition.Logs logs = new Transition.Logs(-0.1f, -8, -3);
     Tensor grid = b.tensor(HostTensor.of("grid", new int[] {4096, 4096, 4096, 4096, 0, 1, 2, 3}, 1, 8));
-    ops.put("diffuse", () -> b.diffuse(logStart, new Transition(logs, logs, logs, false), grid, noise, step, null));
+    ops.put("diffuse", () -> b.diffuse(logStart, new Transition(logs, logs, logs, false), false, grid, noise, null, step, null, null));
     return ops;
   }
 

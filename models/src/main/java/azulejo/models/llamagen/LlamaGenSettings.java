@@ -68,7 +68,7 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
     Options.require(topK >= 0, "top-k must be a number of codes, or 0 for all, not " + topK);
     double topP = request.topP().orElse(1);
     Options.require(topP >= 0 && topP <= 1, "top-p must be a probability from 0 to 1, not " + topP);
-    return new Draw(guidance, Math.max((float) temperature, Draw.LOWEST_TEMPERATURE), topK, (float) topP, false);
+    return new Draw(guidance, Math.max((float) temperature, Draw.LOWEST_TEMPERATURE), topK, (float) topP);
   }
 
   private static int size(GenerationRequest request, List<Integer> sizes) {

@@ -37,11 +37,11 @@ class LlamaGenSettingsTest {
   @Test
   void fillsInTheOfficialDefaults() {
     LlamaGenSettings captions = resolve(CAPTIONS, LlamaGenSettingsTest::star);
-    assertThat(captions.draw()).isEqualTo(new Draw(7.5f, 1, 1000, 1, false));
+    assertThat(captions.draw()).isEqualTo(new Draw(7.5f, 1, 1000, 1));
     assertThat(captions.guidanceInterval()).isEqualTo(-1);
     assertThat(captions.side()).isEqualTo(16);
     LlamaGenSettings classes = resolve(CLASSES, r -> r.classes(List.of(207, 360)));
-    assertThat(classes.draw()).isEqualTo(new Draw(4, 1, 2000, 1, false));
+    assertThat(classes.draw()).isEqualTo(new Draw(4, 1, 2000, 1));
     assertThat(classes.conditions()).containsExactly("class 207", "class 360");
   }
 

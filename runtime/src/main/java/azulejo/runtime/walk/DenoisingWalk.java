@@ -2,6 +2,7 @@ package azulejo.runtime.walk;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
@@ -61,11 +62,11 @@ public final class DenoisingWalk extends Walk {
 
       Tensor step = number(i);
       Tensor logStart = b.alloc(DType.F32, batch, cells, codes);
-      b.startDistribution(logits, guidance, truncation, step, logStart, fault);
+      b.startDistribution(logits, new Draw(guidance, 1, 0, truncation), step, logStart, null, fault);
       tap.accept("log_p_x_0", logStart);
 
       Tensor posterior = tap.listens() ? b.alloc(DType.F32, batch, cells, transition.last() ? codes : codes + 1) : null;
-      b.diffuse(logStart, transition, grid, noise.draw(i), step, posterior);
+      b.diffuse(logStart, transition, false, grid, noise.draw(i), null, step, posterior, null);
       tap.accept("log_p_x_t_min_1", posterior);
       tap.accept("prev_sample", grid);
     }

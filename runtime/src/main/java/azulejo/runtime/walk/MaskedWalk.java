@@ -65,7 +65,7 @@ public final class MaskedWalk extends Walk {
       if (i < steps() - 1) {
         int length = schedule.maskLength(i, grid.size(1), startRatio);
         Tensor confidence = b.alloc(DType.F32, grid.shape().toArray());
-        b.remask(grid, open, count, probability, length, schedule.temperature(i), maskId, noise.path(i), step, confidence);
+        b.remask(grid, open, count, probability, length, schedule.temperature(i), maskId, noise.path(i), step, confidence, null);
         tap.accept("confidence", confidence);
         bound = Math.max(1, Math.min(bound - 1, length));
       }

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class RasterWalkTest {
   private static final int CODES = 11;
-  private static final Draw GREEDY = new Draw(3, 1, 0, 1, true);
+  private static final Draw GREEDY = new Draw(3, 1, 0, 1).argmax();
 
   private final Backend b = new ReferenceBackend();
 
