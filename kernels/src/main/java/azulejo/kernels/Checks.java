@@ -249,7 +249,7 @@ public final class Checks {
     apart(op, tokens, logits, open, step, probability, fault);
     apart(op, probability, logits, open, step, fault);
     apart(op, fault, logits, open, step);
-    codebook(op, draw, logits.dim(3));
+    codebook(op, draw, logits.dim(3), tokens, probability, ledger, usage, fault);
     if (ledger != null) {
       rows(op, "ledger", ledger, DType.F32, batch, logits.dim(2), Ledger.Drawn.COLUMNS);
       apart(op, ledger, logits, open, step, tokens, probability, fault);
@@ -260,9 +260,14 @@ public final class Checks {
     }
   }
 
-  private static void codebook(String op, Draw draw, long codes) {
+  private static void codebook(String op, Draw draw, long codes, Tensor... outputs) {
     if (draw.codebook() != null) {
       shape(op, "codebook", draw.codebook(), DType.F32, codes);
+      for (Tensor out : outputs) {
+        if (out != null) {
+          apart(op, out, draw.codebook());
+        }
+      }
     }
   }
 
@@ -299,7 +304,7 @@ public final class Checks {
     require(logits.dim(0) == 1 || logits.dim(0) == 2, op, "logits " + logits + " should have one or two guidance halves");
     require(logits.dim(3) >= 1, op, "logits " + logits + " have no codes");
     require(draw.temperature() == 1 && draw.topK() == 0, op, "a diffusion knows neither temperature nor top-k, but the draw is " + draw);
-    codebook(op, draw, logits.dim(3));
+    codebook(op, draw, logits.dim(3), logStart, ledger, fault);
     shape(op, "step", step, DType.I32, 1);
     rows(op, "logStart", logStart, DType.F32, logits.dim(1), logits.dim(2), logits.dim(3));
     shape(op, "fault", fault, DType.I32, 1);

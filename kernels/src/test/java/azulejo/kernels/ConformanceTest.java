@@ -175,6 +175,14 @@ class ConformanceTest {
       Tensor c = b.alloc(DType.F32, 4);
       Tensor odd = b.alloc(DType.F32, 2, 3, 5);
       Noise noise = new Noise.Counter(b.alloc(DType.I64, 1, 2), Stream.DRAW);
+      Tensor logits = b.alloc(DType.F32, 1, 2, 3, 5);
+      Tensor tokens = b.alloc(DType.I32, 2, 3);
+      Tensor drawn = b.alloc(DType.F32, 2, 3);
+      Tensor fault = b.alloc(DType.I32, 1);
+      Tensor count = b.alloc(DType.I32, 2);
+      Tensor ledger = b.alloc(DType.F32, 2, 3, Ledger.Drawn.COLUMNS);
+      Noise keys = new Noise.Counter(b.alloc(DType.I64, 2, 2), Stream.DRAW);
+      Transition lastStep = new Transition(null, null, null, true);
       List<ThrowingCallable> calls = new ArrayList<>(List.of(
           () -> b.copy(x, odd),
           () -> b.gather(x, ids, x),
@@ -206,6 +214,21 @@ class ConformanceTest {
           () -> b.startDistribution(image, Draw.guided(5), one, b.alloc(DType.F32, 4, 4, 3), null, one),
           () -> b.diffuse(x, new Transition(null, null, null, false), false, ids, new Noise.Given(b.alloc(DType.F32, 2, 3, 4)), null, one, null, null),
           () -> b.diffuse(x, new Transition(null, null, null, true), false, ids, noise, null, one, b.alloc(DType.F32, 2, 3, 5), null),
+          // what restricts a draw and what it writes down
+          () -> b.draw(logits, Draw.guided(1).codebook(odd), ids, keys, one, tokens, drawn, fault),
+          () -> b.draw(logits, Draw.guided(1).codebook(b.alloc(DType.F32, 4)), ids, keys, one, tokens, drawn, fault),
+          () -> b.draw(logits, Draw.guided(1).codebook(b.alloc(DType.I32, 5)), ids, keys, one, tokens, drawn, fault),
+          () -> b.draw(logits, Draw.guided(1).codebook(ledger.slice(2, 0, 5).slice(0, 0, 1).slice(1, 0, 1).reshape(5)), ids, keys, one, tokens, drawn, ledger, null, fault),
+          () -> b.draw(logits, Draw.guided(1), ids, keys, one, tokens, drawn, b.alloc(DType.F32, 2, 3, 5), null, fault),
+          () -> b.draw(logits, Draw.guided(1), ids, keys, one, tokens, drawn, logits.reshape(2, 3, 5).slice(2, 0, 1), null, fault),
+          () -> b.draw(logits, Draw.guided(1), ids, keys, one, tokens, drawn, null, b.alloc(DType.I32, 4), fault),
+          () -> b.draw(logits, Draw.guided(1), ids, keys, one, tokens, drawn, null, b.alloc(DType.F32, 5), fault),
+          () -> b.remask(tokens, ids, count, drawn, 1, 1, 0, keys, one, b.alloc(DType.F32, 2, 3), b.alloc(DType.F32, 3)),
+          () -> b.startDistribution(logits, new Draw(5, 1, 7, 1), one, odd, null, fault),
+          () -> b.startDistribution(logits, Draw.guided(5).codebook(c), one, odd, null, fault),
+          () -> b.startDistribution(logits, Draw.guided(5), one, odd, b.alloc(DType.F32, 2, 3, Ledger.Moved.COLUMNS), fault),
+          () -> b.diffuse(odd, lastStep, false, tokens, keys, new Noise.Given(b.alloc(DType.F32, 2, 4)), one, null, null),
+          () -> b.diffuse(odd, lastStep, false, tokens, keys, null, one, null, ledger),
           () -> b.matrix(HostTensor.of("w", new int[4], 2, 2)),
           () -> b.filter(HostTensor.of("w", new float[4], 2, 2))));
       for (int i = 0; i < calls.size(); i++) {

@@ -50,6 +50,7 @@ final class OpCases {
     all.masks();
     all.draws();
     all.truncatedDraws();
+    all.restrictedDraws();
     all.diffusions();
     return all.cases;
   }
@@ -91,10 +92,15 @@ final class OpCases {
     some.draw(2, 17, 257, 2, 8, true, new Draw(3, 0.7f, 20, 1));
     some.draw(2, 17, 257, 2, 8, true, new Draw(3, 1.3f, 0, 0.9f));
     some.draw(2, 17, 257, 1, 8, false, new Draw(1, 1, 0, 1).argmax());
+    some.restrictedDraw(257, 2, true, new Draw(3, 1, 0, 1), Codebook.SOME, true);
+    some.restrictedDraw(257, 2, true, new Draw(3, 0.7f, 90, 0.9f), Codebook.FAR_BELOW, true);
+    some.restrictedDraw(257, 1, true, new Draw(3, 0.7f, 0, 1), Codebook.SOME, false);
     some.remask(65, 20, 1.5f);
     some.startDistribution(2, 9, 257, 2, 0.9f, 8);
+    some.restrictedStart(2, 257, 2, 0.9f, Draw.Pick.RANDOM, Codebook.SOME);
     some.diffuse(2, 9, 257, false, true);
     some.diffuse(2, 9, 257, true, true);
+    some.diffuse(2, 9, 257, false, true, new Split(true, true, false, true));
     return some.cases;
   }
 
@@ -496,13 +502,13 @@ final class OpCases {
     cases.add(new Case("remask", arguments, 1e-6, 2e-7, r -> {
       int[] open = open(r, 3, cells, cells);
       Arrays.fill(open, 2 * cells, 3 * cells, -1);
-      remask(r, cells, open, maskLength, temperature, new Noise.Given(r.floats(uniforms(r, 3 * cells), 3, cells)));
+      remask(r, cells, open, maskLength, temperature, new Noise.Given(r.floats(uniforms(r, 3 * cells), 3, cells)), false);
     }));
     cases.add(new Case("remask", arguments + " counter", 1e-6, 2e-7, r ->
-        remask(r, cells, open(r, 3, cells, cells), maskLength, temperature, new Noise.Counter(r.longs(keys(3), 3, 2), Stream.PATH))));
+        remask(r, cells, open(r, 3, cells, cells), maskLength, temperature, new Noise.Counter(r.longs(keys(3), 3, 2), Stream.PATH), true)));
   }
 
-  private static void remask(OpRun r, int cells, int[] open, int maskLength, float temperature, Noise noise) {
+  private static void remask(OpRun r, int cells, int[] open, int maskLength, float temperature, Noise noise, boolean surprisal) {
     int[] count = new int[3];
     for (int i = 0; i < open.length; i++) {
       count[i / cells] += open[i] == -1 ? 0 : 1;
@@ -511,7 +517,7 @@ final class OpCases {
     probability[0] = 0;
     Tensor grid = r.inOut(r.ints(grid(r, 3, cells, 50), 3, cells));
     r.backend.remask(grid, r.ints(open, 3, cells), r.ints(count, 3), r.floats(probability, 3, cells), maskLength, temperature, 50, noise,
-        r.ints(new int[] {5}, 1), r.output(DType.F32, 3, cells), null);
+        r.ints(new int[] {5}, 1), r.output(DType.F32, 3, cells), surprisal ? r.output(DType.F32, 3) : null);
   }
 
   private static float[] uniforms(OpRun r, int count) {
@@ -593,10 +599,8 @@ final class OpCases {
 
   private void draw(int batch, int cells, int codes, int guidances, float spread, boolean counter, Draw draw) {
     String arguments = "B=" + batch + " L=" + cells + " V=" + codes + " G=" + guidances + " spread=" + spread + (counter ? " counter " : " ") + draw;
-    draw(arguments, batch, cells, guidances, codes, draw, r -> r.uniform((long) guidances * batch * cells * codes, spread), r ->
-        counter
-            ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
-            : given(r, batch, cells, codes, random -> (float) -Math.log1p(-random.nextDouble())));
+    draw(arguments, batch, cells, guidances, codes, draw, r -> r.uniform((long) guidances * batch * cells * codes, spread),
+        r -> noise(r, batch, cells, codes, counter));
   }
 
   private static Noise given(OpRun r, int batch, int cells, int codes, ToDoubleFunction<Random> variate) {
@@ -610,7 +614,45 @@ final class OpCases {
   /** A probability's relative error is that of exp, which an error of its argument becomes: 8 roundings and the guided logits' magnitude. */
   private void draw(String arguments, int batch, int cells, int guidances, int codes, Draw draw, Function<OpRun, float[]> logits,
       Function<OpRun, Noise> noise) {
-    cases.add(new Case("draw", arguments, 1e-30, roundings(codes, 1) + 1e-5, r -> {
+    draw(arguments, batch, cells, guidances, codes, draw, logits, noise, Codebook.WHOLE, false);
+    draw(arguments, batch, cells, guidances, codes, draw, logits, noise, Codebook.WHOLE, true);
+  }
+
+  /** Which codes may be drawn. */
+  private enum Codebook {
+    WHOLE,
+    ALL,
+    ONE,
+    SOME,
+    /** Some whose logits are 250 below the others. */
+    FAR_BELOW,
+    /** Some whose logits are 250 above the others. */
+    FAR_ABOVE;
+
+    /** F32 [V], or null for the whole codebook without saying so. */
+    float[] rule(Random random, int codes) {
+      if (this == WHOLE) {
+        return null;
+      }
+      float[] rule = new float[codes];
+      int one = random.nextInt(codes);
+      for (int v = 0; v < codes; v++) {
+        boolean allowed = this == ALL || v == one || this != ONE && random.nextInt(3) == 0;
+        rule[v] = allowed ? 0 : Float.NEGATIVE_INFINITY;
+      }
+      return rule;
+    }
+
+    float shift() {
+      return this == FAR_BELOW ? -250 : this == FAR_ABOVE ? 250 : 0;
+    }
+  }
+
+  /** A ledger's numbers are good to 1e-6 and 1e-5 of their value ({@link Ledger}); a backend with one must draw the same tokens. */
+  private void draw(String arguments, int batch, int cells, int guidances, int codes, Draw draw, Function<OpRun, float[]> logits,
+      Function<OpRun, Noise> noise, Codebook codebook, boolean ledger) {
+    String how = (codebook == Codebook.WHOLE ? "" : " codebook " + codebook) + (ledger ? " ledger" : "");
+    cases.add(new Case("draw", arguments + how, ledger ? 1e-6 : 1e-30, roundings(codes, 1) + 1e-5, r -> {
       int[] open = open(r, batch, cells, cells);
       float[] values = logits.apply(r);
       for (int row = 0; row < guidances * batch * cells; row++) {
@@ -619,9 +661,46 @@ final class OpCases {
           Arrays.fill(values, row * codes, (row + 1) * codes, Float.NaN);
         }
       }
-      r.backend.draw(r.floats(values, guidances, batch, cells, codes), draw, r.ints(open, batch, cells), noise.apply(r), r.ints(new int[] {7}, 1),
-          r.output(DType.I32, batch, cells), r.output(DType.F32, batch, cells), r.inOut(r.ints(new int[] {0}, 1)));
+      float[] rule = codebook.rule(r.random, codes);
+      for (int i = 0; i < values.length && rule != null; i++) {
+        values[i] += rule[i % codes] == 0 ? codebook.shift() : 0;
+      }
+      int[] usage = new int[codes];
+      Arrays.setAll(usage, v -> 3 * v);
+      r.backend.draw(r.floats(values, guidances, batch, cells, codes), rule == null ? draw : draw.codebook(r.floats(rule, codes)),
+          r.ints(open, batch, cells), noise.apply(r), r.ints(new int[] {7}, 1), r.output(DType.I32, batch, cells), r.output(DType.F32, batch, cells),
+          ledger ? r.output(DType.F32, batch, cells, Ledger.Drawn.COLUMNS) : null, ledger ? r.inOut(r.ints(usage, codes)) : null,
+          r.inOut(r.ints(new int[] {0}, 1)));
     }));
+  }
+
+  private void restrictedDraws() {
+    List<Draw> draws = List.of(new Draw(3, 1, 0, 1), new Draw(3, 1, 0, 1).argmax(), new Draw(3, 0.6f, 0, 1), new Draw(3, 1.7f, 0, 1).pick(Draw.Pick.ARGMAX_TRANSITION),
+        new Draw(3, 1, 9, 1), new Draw(3, 0.8f, 1, 1), new Draw(3, 1, 0, 0.7f), new Draw(3, 0.9f, 40, 0.9f), new Draw(3, 0.9f, 40, 0.9f).argmax(),
+        new Draw(3, 2, 2, 0));
+    int i = 0;
+    for (int codes : new int[] {1, 2, 3, 17, 64, 257, 1030}) {
+      for (Codebook codebook : Codebook.values()) {
+        for (Draw draw : draws) {
+          int guidances = 1 + i % 2;
+          boolean counter = i / 2 % 2 == 0;
+          restrictedDraw(codes, guidances, counter, draw, codebook, false);
+          restrictedDraw(codes, guidances, counter, draw, codebook, true);
+          i++;
+        }
+      }
+    }
+  }
+
+  private void restrictedDraw(int codes, int guidances, boolean counter, Draw draw, Codebook codebook, boolean ledger) {
+    String arguments = "B=2 L=3 V=" + codes + " G=" + guidances + (counter ? " counter " : " ") + draw;
+    draw(arguments, 2, 3, guidances, codes, draw, r -> r.uniform(guidances * 6L * codes, 4), r -> noise(r, 2, 3, codes, counter), codebook, ledger);
+  }
+
+  private static Noise noise(OpRun r, int batch, int cells, int codes, boolean counter) {
+    return counter
+        ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
+        : given(r, batch, cells, codes, random -> (float) -Math.log1p(-random.nextDouble()));
   }
 
   private void diffusions() {
@@ -640,6 +719,24 @@ final class OpCases {
         diffuse(1 + i % 2, SIZES[i % 10], codes, true, counter);
       }
     }
+    for (int codes : new int[] {1, 2, 3, 17, 64, 257, 1030}) {
+      for (Codebook codebook : Codebook.values()) {
+        restrictedStart(2, codes, 1 + i % 2, 0.6f, Draw.Pick.RANDOM, codebook);
+        restrictedStart(1, codes, 1 + i % 2, 1, Draw.Pick.ARGMAX, codebook);
+        restrictedStart(1, codes, 1 + i % 2, 1.5f, i % 4 < 2 ? Draw.Pick.RANDOM : Draw.Pick.ARGMAX_TRANSITION, codebook);
+        i++;
+      }
+      for (boolean last : new boolean[] {false, true}) {
+        for (boolean counter : new boolean[] {false, true}) {
+          for (boolean outside : new boolean[] {false, true}) {
+            diffuse(2, 7, codes, last, counter, new Split(outside, true, false, true));
+            diffuse(2, 7, codes, last, counter, new Split(outside, true, false, false));
+            diffuse(2, 7, codes, last, counter, new Split(outside, false, false, true));
+            diffuse(2, 7, codes, last, counter, new Split(outside, outside, true, true));
+          }
+        }
+      }
+    }
     startDistribution(2, 17, 1030, 2, 0.86f, 8);
     diffuse(2, 17, 1030, false, true);
   }
@@ -651,31 +748,53 @@ final class OpCases {
         startDistribution(r, r.uniform((long) guidances * batch * cells * codes, spread), guidances, batch, cells, codes, rate)));
   }
 
+  private void restrictedStart(int batch, int codes, int guidances, float rate, Draw.Pick pick, Codebook codebook) {
+    String arguments = "B=" + batch + " V=" + codes + " G=" + guidances + " rate=" + rate + " " + pick + " codebook " + codebook;
+    cases.add(new Case("startDistribution", arguments, 1e-6, 1e-6, r -> {
+      float[] logits = r.uniform(guidances * batch * 3L * codes, 4);
+      float[] rule = codebook.rule(r.random, codes);
+      for (int i = 0; i < logits.length && rule != null; i++) {
+        logits[i] += rule[i % codes] == 0 ? codebook.shift() : 0;
+      }
+      r.backend.startDistribution(r.floats(logits, guidances, batch, 3, codes),
+          new Draw(5, 1, 0, rate, pick, rule == null ? null : r.floats(rule, codes)), r.ints(new int[] {7}, 1), r.output(DType.F32, batch, 3, codes),
+          r.output(DType.F32, batch, 3, Ledger.Drawn.COLUMNS), r.inOut(r.ints(new int[] {0}, 1)));
+    }));
+  }
+
   private static void startDistribution(OpRun r, float[] logits, int guidances, int batch, int cells, int codes, float rate) {
     r.backend.startDistribution(r.floats(logits, guidances, batch, cells, codes), new Draw(5, 1, 0, rate), r.ints(new int[] {7}, 1),
         r.output(DType.F32, batch, cells, codes), null, r.inOut(r.ints(new int[] {0}, 1)));
   }
 
-  /** Some cells are masked. A log of up to 140 is rounded a dozen times. */
   private void diffuse(int batch, int cells, int codes, boolean last, boolean counter) {
-    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + (last ? " last" : "") + (counter ? " counter" : "");
+    diffuse(batch, cells, codes, last, counter, new Split(false, false, false, false));
+  }
+
+  /** @param outside whether a third of the codes is outside the codebook */
+  private record Split(boolean outside, boolean path, boolean argmax, boolean ledger) {}
+
+  /** Some cells are masked. A log of up to 140 is rounded a dozen times. */
+  private void diffuse(int batch, int cells, int codes, boolean last, boolean counter, Split split) {
+    String arguments = "B=" + batch + " L=" + cells + " V=" + codes + (last ? " last" : "") + (counter ? " counter " : " ") + split;
     Transition transition = new Transition(logs(0.97, 0.02), logs(0.5, 0.45), logs(0.52, 0.43), last);
     int classes = codes + (last ? 0 : 1);
     cases.add(new Case("diffuse", arguments, 5e-5, 0, r -> {
       float[] logStart = r.uniform((long) batch * cells * codes, 6);
       for (int i = 0; i < logStart.length; i++) {
         logStart[i] = r.random.nextInt(5) == 0 ? -70 : logStart[i] - 7;
+        logStart[i] = split.outside && i % codes > 0 && i % codes % 3 == 0 ? Float.NEGATIVE_INFINITY : logStart[i];
       }
       int[] grid = new int[batch * cells];
       for (int i = 0; i < grid.length; i++) {
         grid[i] = r.random.nextBoolean() ? codes : r.random.nextInt(codes);
       }
       Tensor posterior = r.output(DType.F32, batch, cells, classes);
-      r.backend.diffuse(r.floats(logStart, batch, cells, codes), transition, false, r.inOut(r.ints(grid, batch, cells)),
-          counter
-              ? new Noise.Counter(r.longs(keys(batch), batch, 2), Stream.DRAW)
-              : new Noise.Given(r.floats(uniforms(r, batch * cells * classes), batch, cells, classes)),
-          null, r.ints(new int[] {3}, 1), posterior, null);
+      Tensor keys = counter ? r.longs(keys(batch), batch, 2) : null;
+      Noise path = counter ? new Noise.Counter(keys, Stream.PATH) : new Noise.Given(r.floats(uniforms(r, batch * cells), batch, cells));
+      r.backend.diffuse(r.floats(logStart, batch, cells, codes), transition, split.argmax, r.inOut(r.ints(grid, batch, cells)),
+          counter ? new Noise.Counter(keys, Stream.DRAW) : new Noise.Given(r.floats(uniforms(r, batch * cells * classes), batch, cells, classes)),
+          split.path ? path : null, r.ints(new int[] {3}, 1), posterior, split.ledger ? r.output(DType.F32, batch, cells, Ledger.Moved.COLUMNS) : null);
     }));
   }
 

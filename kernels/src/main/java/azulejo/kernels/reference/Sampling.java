@@ -265,7 +265,7 @@ final class Sampling {
     double[] logRates = new double[chosen.length];
     boolean[] kept = new boolean[chosen.length];
     for (int i = 0; i < chosen.length; i++) {
-      logRates[i] = StrictMath.log(Math.max(probability.get(b, chosen[i]), 1e-20f)) / temperature;
+      logRates[i] = PathSurprisal.logRate(probability.get(b, chosen[i]), temperature);
       kept[i] = !(confidence.get(b, open.getInt(b, chosen[i])) < cut);
     }
     return PathSurprisal.of(logRates, kept);

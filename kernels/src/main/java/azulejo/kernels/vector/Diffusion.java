@@ -16,6 +16,7 @@ import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import azulejo.kernels.Checks;
+import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
@@ -43,17 +44,20 @@ final class Diffusion {
 
   // ---- the belief about the clean grid ------------------------------------------------------------------------------------
 
-  static void startDistribution(Workers workers, Tensor logits, float guidance, float truncation, Tensor step, Tensor logStart, Tensor fault) {
+  static void startDistribution(Workers workers, Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
     Rows from = Rows.of(logits);
     Rows to = Rows.of(logStart);
+    Rows book = ledger == null ? null : Rows.of(ledger);
+    long codebook = draw.codebook() == null ? 0 : Rows.of(draw.codebook()).address();
     int codes = to.columns();
     int rows = to.count();
     boolean guided = logits.dim(0) == 2;
+    boolean truncated = draw.topP() <= 1;
     int now = Lanes.getInt(Rows.of(step).address());
     long faultAt = Rows.of(fault).address();
     long vectors = 4L * (codes + COUNT);
     to.forEach(workers, (first, end, worker) -> {
-      long p = workers.scratch(worker, 2 * vectors + BYTES);
+      long p = workers.scratch(worker, 2 * vectors + Sampling.LANES_BYTES);
       long other = p + vectors;
       long lanes = other + vectors;
       for (int r = first; r < end; r++) {
@@ -62,20 +66,46 @@ final class Diffusion {
         if (guided) {
           load(from.at(rows + r), codes, other);
           subtract(other, codes, logSumExp(other, codes, lanes));
-          guide(p, other, guidance, codes);
+          guide(p, other, draw.guidance(), codes);
           subtract(p, codes, logSumExp(p, codes, lanes));
         }
         if (!finite(p, codes)) {
           Sampling.fault(faultAt, now + 1);
+          if (book != null) {
+            Sampling.writeDown(book.at(r), 0, 0, 0, 0, 0, 0);
+          }
           continue;
         }
-        if (!Float.isNaN(truncation)) {
+        double guidedEntropy = book == null ? 0 : entropy(p, codes, lanes);
+        double subsetEntropy = guidedEntropy;
+        double kept = 1;
+        if (codebook != 0) {
+          restrict(p, codebook, codes);
+          double total = logSumExp(p, codes, lanes);
+          kept = StrictMath.exp(total);
+          subtract(p, codes, total);
+          subsetEntropy = book == null ? 0 : entropy(p, codes, lanes);
+        }
+        if (truncated) {
           exponentiate(p, other, codes);
           // dropped where what is before reaches the rate, which is more than the number below it
-          Truncation.keepTopP(other, codes, 1, Math.max(0, Math.nextDown(truncation)), lanes);
+          Truncation.keepTopP(other, codes, 1, Math.max(0, Math.nextDown(draw.topP())), lanes);
           hide(p, other, codes);
         }
-        clamp(p, to.at(r), codes);
+        if (book != null) {
+          double entropy = truncated ? entropy(p, codes, lanes) : subsetEntropy;
+          Sampling.writeDown(book.at(r), guidedEntropy, subsetEntropy, subsetEntropy, entropy, kept, 0);
+        }
+        if (draw.greedy()) {
+          int likeliest = Sampling.argmax(p, codes, lanes);
+          fill(p, codes, Float.NEGATIVE_INFINITY);
+          Lanes.set(p + 4L * likeliest, 0);
+        }
+        clamp(p, codes);
+        if (codebook != 0) {
+          restrict(p, codebook, codes);
+        }
+        Pointwise.copyRow(p, to.at(r), codes);
       }
     });
   }
@@ -118,6 +148,29 @@ final class Diffusion {
     sum.intoMemorySegment(MEMORY, lanes, ORDER);
   }
 
+  /** Of the softmax of a padded row, in nats: {@code log S - T / S} as in {@link Entropies}, in double; {@code lanes} is room for two vectors. */
+  private static double entropy(long x, int n, long lanes) {
+    gather(x, n, max(x, n), lanes);
+    double s = Elementary.sumDoubles(lanes);
+    return StrictMath.log(s) - Elementary.sumDoubles(lanes + BYTES) / s;
+  }
+
+  /** The sums, lane by lane, of {@code w = e^(x - max)} and of {@code w (x - max)}. */
+  private static void gather(long x, int n, double max, long lanes) {
+    DoubleVector s = DoubleVector.zero(D);
+    DoubleVector t = DoubleVector.zero(D);
+    for (int i = 0; i < n; i += D.length()) {
+      DoubleVector v = (DoubleVector) FloatVector.fromMemorySegment(HALF, MEMORY, x + 4L * i, ORDER).convertShape(F2D, D, 0);
+      // finite, so that a weight of nothing leaves nothing
+      v = v.sub(max).max(-700);
+      DoubleVector w = Elementary.exp(v);
+      s = s.add(w);
+      t = w.fma(v, t);
+    }
+    s.intoMemorySegment(MEMORY, lanes, ORDER);
+    t.intoMemorySegment(MEMORY, lanes + BYTES, ORDER);
+  }
+
   /** In double, then rounded. */
   private static void subtract(long x, int n, double y) {
     for (int i = 0; i < n; i += D.length()) {
@@ -133,6 +186,23 @@ final class Diffusion {
       FloatVector from = Lanes.load(u + 4L * i);
       FloatVector x = Lanes.load(c + 4L * i).sub(from).fma(scale, from);
       FloatVector.broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n)).intoMemorySegment(MEMORY, u + 4L * i, ORDER);
+    }
+  }
+
+  /** {@code x += codebook}; x is padded. */
+  private static void restrict(long x, long codebook, int n) {
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      Lanes.load(x + 4L * i).add(Lanes.load(codebook + 4L * i)).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
+    }
+    if (i < n) {
+      Lanes.load(x + 4L * i).add(Lanes.load(codebook + 4L * i, n - i)).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
+    }
+  }
+
+  private static void fill(long x, int n, float value) {
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector.broadcast(F, value).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 
@@ -161,27 +231,27 @@ final class Diffusion {
     }
   }
 
-  private static void clamp(long x, long out, int n) {
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
+  private static void clamp(long x, int n) {
+    for (int i = 0; i < n; i += COUNT) {
       FloatVector v = Lanes.load(x + 4L * i);
-      v.blend(-70f, v.compare(LT, -70f)).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-    }
-    if (i < n) {
-      FloatVector v = Lanes.load(x + 4L * i);
-      v.blend(-70f, v.compare(LT, -70f)).intoMemorySegment(MEMORY, out + 4L * i, ORDER, F.indexInRange(0, n - i));
+      v.blend(-70f, v.compare(LT, -70f)).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
   }
 
   // ---- one step back ------------------------------------------------------------------------------------------------------
 
-  static void diffuse(Workers workers, Tensor logStart, Transition transition, Tensor grid, Noise noise, Tensor step, Tensor posterior) {
+  static void diffuse(Workers workers, Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step,
+      Tensor posterior, Tensor ledger) {
     Rows from = Rows.of(logStart);
     Rows cells = Rows.of(grid);
     Rows random = Sampling.random(noise);
+    Rows paths = path == null ? null : Sampling.random(path);
     Rows to = posterior == null ? null : Rows.of(posterior);
+    Rows book = ledger == null ? null : Rows.of(ledger);
     int codes = from.columns();
-    int classes = transition.last() ? codes : codes + 1;
+    boolean last = transition.last();
+    boolean pathFirst = path != null && !last && !argmax;
+    int classes = last ? codes : codes + 1;
     int length = cells.columns();
     int now = Lanes.getInt(Rows.of(step).address());
     long vectors = 4L * (classes + 2 * COUNT);
@@ -193,22 +263,51 @@ final class Diffusion {
         int b = r / length;
         int cell = r % length;
         long at = cells.at(b) + 4L * cell;
+        int x = Lanes.getInt(at);
         load(from.at(r), codes, p);
-        if (!transition.last()) {
-          posterior(p, codes, transition, Checks.index("diffuse", Lanes.getInt(at), codes + 1), u, lanes);
+        if (!last) {
+          posterior(p, codes, transition, Checks.index("diffuse", x, codes + 1), u, lanes);
         }
         if (to != null) {
           Pointwise.copy(p, to.at(r), classes);
         }
-        switch (noise) {
-          case Noise.Counter(_, var stream) ->
-              VectorPhilox.uniforms(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, cell, classes, u);
-          case Noise.Given(_) -> Pointwise.copy(random.at(r), u, classes);
+        if (argmax) {
+          Lanes.setInt(at, Sampling.argmax(p, classes, lanes));
+          if (book != null) {
+            Sampling.writeDown(book.at(r), 0, 0, 0, 0);
+          }
+          continue;
         }
-        addGumbel(p, u, classes);
-        Lanes.setInt(at, Sampling.argmax(p, classes, lanes));
+        double total = pathFirst || book != null ? logSumExp(p, classes, lanes) : 0;
+        double entropy = book == null ? 0 : entropy(p, classes, lanes);
+        float same = last ? Float.NEGATIVE_INFINITY : Lanes.get(p + 4L * x);
+        double stay = StrictMath.exp(same - total);
+        int winner = x;
+        if (!pathFirst || !(Sampling.uniform(path, paths.at(b), now, cell) < stay)) {
+          if (pathFirst) {
+            Lanes.set(p + 4L * x, Float.NEGATIVE_INFINITY);
+          }
+          switch (noise) {
+            case Noise.Counter(_, var stream) ->
+                VectorPhilox.uniforms(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, cell, classes, u);
+            case Noise.Given(_) -> Pointwise.copy(random.at(r), u, classes);
+          }
+          addGumbel(p, u, classes);
+          winner = Sampling.argmax(u, classes, lanes);
+          Lanes.setInt(at, winner);
+        }
+        if (book != null) {
+          boolean stayed = !last && winner == x;
+          double surprisal = total - (stayed ? same : Lanes.get(p + 4L * winner));
+          Sampling.writeDown(book.at(r), entropy, surprisal, last ? 0 : binaryEntropy(stay), last ? 0 : -StrictMath.log(stayed ? stay : 1 - stay));
+        }
       }
     });
+  }
+
+  /** In nats. */
+  private static double binaryEntropy(double p) {
+    return p <= 0 || p >= 1 ? 0 : -p * StrictMath.log(p) - (1 - p) * StrictMath.log1p(-p);
   }
 
   /** Turns a padded row of log p(x_0) into log p(x_(t-1)), one class more, for {@code x} the class at t; {@code other} and {@code lanes} are room. */
@@ -241,7 +340,7 @@ final class Diffusion {
     }
   }
 
-  /** {@code p = log(e^(p - total + a) + e^b)} but for the logarithm of {@code difference}. */
+  /** {@code p = log(e^(p - total + a) + e^b)} but for the logarithm of {@code difference}; a code that is out of the question stays so. */
   private static void spread(long p, long difference, int n, float total, float a, float b) {
     FloatVector other = FloatVector.broadcast(F, b);
     for (int i = 0; i < n; i += COUNT) {
@@ -249,7 +348,7 @@ final class Diffusion {
       FloatVector above = q.sub(other);
       VectorMask<Float> isAbove = above.compare(GT, 0f);
       Elementary.exp(above.blend(above.neg(), isAbove)).add(1f).intoMemorySegment(MEMORY, difference + 4L * i, ORDER);
-      other.blend(q, isAbove).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
+      other.blend(q, isAbove.or(q.compare(EQ, Float.NEGATIVE_INFINITY))).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
     }
   }
 
@@ -263,12 +362,12 @@ final class Diffusion {
     }
   }
 
-  /** {@code p += -log(-log(u + 1e-30) + 1e-30)}; changes u too. */
+  /** {@code u = p - log(-log(u + 1e-30) + 1e-30)}. */
   private static void addGumbel(long p, long u, int n) {
     minusLog(u, n);
     minusLog(u, n);
     for (int i = 0; i < n; i += COUNT) {
-      Lanes.load(u + 4L * i).add(Lanes.load(p + 4L * i)).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
+      Lanes.load(u + 4L * i).add(Lanes.load(p + 4L * i)).intoMemorySegment(MEMORY, u + 4L * i, ORDER);
     }
   }
 

@@ -21,6 +21,7 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
@@ -32,19 +33,19 @@ import jdk.incubator.vector.VectorShuffle;
  * functions here work in memory and spell out e^x, each once. The functions of vectors are for loops that hold little else.
  */
 final class Elementary {
-  private static final float LOG2_E = 0x1.715476p0f;
+  static final float LOG2_E = 0x1.715476p0f;
   // ln 2 in two parts; the upper one has 16 bits, so its product with any exponent is exact.
-  private static final float LN2_HIGH = 0x1.62e4p-1f;
-  private static final float LN2_LOW = 0x1.7f7d1cp-20f;
+  static final float LN2_HIGH = 0x1.62e4p-1f;
+  static final float LN2_LOW = 0x1.7f7d1cp-20f;
   // Adding 1.5 * 2^23 leaves a float rounded to an integer, which then stands in its lowest bits.
-  private static final float ROUND = 0x1.8p23f;
-  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  static final float ROUND = 0x1.8p23f;
+  static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
   // e^r is about 1 + r + EXP_2 r^2 + ... + EXP_6 r^6 for |r| <= ln 2 / 2.
-  private static final float EXP_2 = 0.4999999403953552f;
-  private static final float EXP_3 = 0.1666652113199234f;
-  private static final float EXP_4 = 0.04166838899254799f;
-  private static final float EXP_5 = 0.008368716575205326f;
-  private static final float EXP_6 = 0.001381459878757596f;
+  static final float EXP_2 = 0.4999999403953552f;
+  static final float EXP_3 = 0.1666652113199234f;
+  static final float EXP_4 = 0.04166838899254799f;
+  static final float EXP_5 = 0.008368716575205326f;
+  static final float EXP_6 = 0.001381459878757596f;
 
   private static final double ROUND_DOUBLE = 0x1.8p52;
   private static final long ROUND_DOUBLE_BITS = Double.doubleToRawLongBits(ROUND_DOUBLE);
@@ -159,7 +160,8 @@ final class Elementary {
   }
 
   /**
-   * Turns n vectors, {@code stride} bytes apart, into {@code e^(scale * (x - top))}, and adds them to a sum.
+   * Turns n vectors, {@code stride} bytes apart, into {@code e^(scale * (x - top))}, and adds them to a sum. No x is above its top, and weights below
+   * e^-87 become 0: arithmetic with numbers below the normal ones is several times slower, and hidden keys and codes are -infinity.
    *
    * @param top address of a vector
    * @param sum address of a vector, or 0
@@ -169,9 +171,9 @@ final class Elementary {
     FloatVector total = zero(F);
     for (int i = 0; i < n; i++) {
       FloatVector x = fromMemorySegment(F, MEMORY, vectors + i * stride, ORDER).sub(max).mul(scale);
-      // as exp does
-      x = x.blend(89f, x.compare(GT, 89f));
-      x = x.blend(-105f, x.compare(LT, -105f));
+      VectorMask<Float> tiny = x.compare(LT, -87f);
+      x = x.blend(-87f, tiny);
+      // as exp does, where one factor of 2^k suffices
       FloatVector rounded = x.fma(LOG2_E, ROUND);
       FloatVector k = rounded.sub(ROUND);
       FloatVector r = k.fma(broadcast(F, -LN2_HIGH), x);
@@ -181,10 +183,7 @@ final class Elementary {
       p = p.fma(r, broadcast(F, EXP_3));
       p = p.fma(r, broadcast(F, EXP_2));
       p = r.mul(r).fma(p, r).add(1f);
-      IntVector exponent = rounded.reinterpretAsInts().sub(ROUND_BITS);
-      IntVector half = exponent.lanewise(ASHR, 1);
-      FloatVector e = p.mul(half.add(127).lanewise(LSHL, 23).reinterpretAsFloats())
-          .mul(exponent.sub(half).add(127).lanewise(LSHL, 23).reinterpretAsFloats());
+      FloatVector e = p.mul(rounded.reinterpretAsInts().sub(ROUND_BITS - 127).lanewise(LSHL, 23).reinterpretAsFloats()).blend(0f, tiny);
       e.intoMemorySegment(MEMORY, vectors + i * stride, ORDER);
       total = total.add(e);
     }

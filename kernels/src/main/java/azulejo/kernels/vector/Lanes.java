@@ -2,6 +2,7 @@ package azulejo.kernels.vector;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -42,6 +43,7 @@ final class Lanes {
 
   static final ByteOrder ORDER = ByteOrder.nativeOrder();
   static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
 
   private Lanes() {}
 
@@ -96,6 +98,11 @@ final class Lanes {
 
   static void setInt(long address, int value) {
     MEMORY.set(ValueLayout.JAVA_INT_UNALIGNED, address, value);
+  }
+
+  /** Adds 1, whoever else does so at the same time. */
+  static void increment(long address) {
+    INT.getAndAdd(MEMORY, address, 1);
   }
 
   static long getLong(long address) {

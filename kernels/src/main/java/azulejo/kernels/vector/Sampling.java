@@ -16,6 +16,7 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 import azulejo.kernels.Checks;
 import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
+import azulejo.kernels.PathSurprisal;
 import azulejo.kernels.Philox;
 import azulejo.kernels.Tensor;
 import java.util.Arrays;
@@ -30,74 +31,123 @@ import jdk.incubator.vector.VectorMask;
 final class Sampling {
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
-  /** Room for a vector of scores and one of codes. */
-  static final long LANES_BYTES = 2L * Lanes.BYTES;
+  /** Room for a vector of scores and one of codes, or for {@link Entropies}' sums. */
+  static final long LANES_BYTES = Math.max(2L * Lanes.BYTES, Entropies.BYTES);
 
   private Sampling() {}
 
   // ---- the draw -----------------------------------------------------------------------------------------------------------
 
   static void draw(Workers workers, Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
-      Tensor fault) {
+      Tensor ledger, Tensor usage, Tensor fault) {
     Rows from = Rows.of(logits);
     Rows cells = Rows.of(open);
     Rows random = random(noise);
     Rows winners = Rows.of(tokens);
     Rows probabilities = Rows.of(probability);
+    Rows book = ledger == null ? null : Rows.of(ledger);
+    long codebook = draw.codebook() == null ? 0 : Rows.of(draw.codebook()).address();
+    long counts = usage == null ? 0 : Rows.of(usage).address();
     int codes = from.columns();
     int places = cells.columns();
     int rows = cells.count() * places;
     boolean guided = logits.dim(0) == 2;
+    float temperature = Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE);
+    boolean topK = draw.topK() > 0 && draw.topK() < codes;
+    boolean topP = draw.topP() < 1;
     int now = Lanes.getInt(Rows.of(step).address());
     long faultAt = Rows.of(fault).address();
     int each = Rows.perTask(codes);
     long vectors = 4L * (codes + 2 * COUNT);
     workers.run((rows + each - 1) / each, (task, worker) -> {
       long x = workers.scratch(worker, 2 * vectors + LANES_BYTES);
-      long q = x + vectors;
-      long lanes = q + vectors;
+      long other = x + vectors;
+      long lanes = other + vectors;
+      Entropies entropies = book == null ? null : new Entropies(lanes);
       for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
         int b = r / places;
         long column = 4L * (r % places);
         int position = Lanes.getInt(cells.at(b) + column);
-        if (position == -1) {
-          Lanes.setInt(winners.at(b) + column, -1);
-          Lanes.set(probabilities.at(b) + column, 0);
-          continue;
-        }
-        float max = guide(from.at(r), from.at(guided ? rows + r : r), draw.guidance(), x, codes);
-        if (draw.temperature() != 1) {
-          max = cool(x, Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE), codes);
+        // the logits that the token is drawn from, and its weights: in place, but a ledger reads the logits once more
+        long l = entropies != null && codebook != 0 ? other : x;
+        long weights = entropies == null ? x : l == x ? other : x;
+        float max = Float.NaN;
+        if (position != -1) {
+          max = guide(from.at(r), from.at(guided ? rows + r : r), draw.guidance(), x, codes);
+          float top = max;
+          if (entropies == null && temperature != 1) {
+            max = cool(x, temperature, codes);
+          }
+          if (codebook != 0 && !Float.isNaN(max)) {
+            max = restrict(x, codebook, l, codes);
+          }
+          if (entropies != null && !Float.isNaN(max)) {
+            max = entropies.weigh(x, l, weights, codes, top, max, temperature);
+          }
         }
         if (Float.isNaN(max)) {
-          fault(faultAt, now + 1);
-          Lanes.setInt(winners.at(b) + column, 0);
+          if (position != -1) {
+            fault(faultAt, now + 1);
+          }
+          Lanes.setInt(winners.at(b) + column, position == -1 ? -1 : 0);
           Lanes.set(probabilities.at(b) + column, 0);
+          if (book != null) {
+            writeDown(book.at(r), 0, 0, 0, 0, 0, 0);
+          }
           continue;
         }
-        if (draw.topK() > 0 && draw.topK() < codes) {
-          Truncation.keepTopK(x, codes, draw.topK());
+        if (topK) {
+          Truncation.keepTopK(l, codes, draw.topK());
         }
-        int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
-        float sum = weigh(x, max, codes, lanes);
-        if (draw.topP() < 1) {
-          Truncation.keepTopP(x, codes, Truncation.sum(x, codes, lanes), draw.topP(), lanes);
-          sum = (float) Truncation.sum(x, codes, lanes);
+        int winner = draw.greedy() ? argmax(l, codes, lanes) : -1;
+        float sum;
+        if (entropies == null) {
+          sum = weigh(x, max, codes, lanes);
+        } else {
+          if (topK) {
+            Truncation.dropHidden(weights, l, codes);
+          }
+          sum = entropies.sum;
+        }
+        if (topP) {
+          Truncation.keepTopP(weights, codes, Truncation.sum(weights, codes, lanes), draw.topP(), lanes);
+        }
+        if (entropies != null && (topK || topP)) {
+          sum = entropies.truncate(weights, l, codes, max);
+        }
+        if (topP) {
+          sum = (float) Truncation.sum(weights, codes, lanes);
         }
         if (!draw.greedy()) {
+          long room = weights == x ? other : x;
           long variates = switch (noise) {
             case Noise.Counter(_, var stream) -> {
-              VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, q);
-              yield q;
+              VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, room);
+              yield room;
             }
             case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
           };
-          winner = race(x, variates, codes, lanes);
+          winner = race(weights, variates, codes, lanes);
         }
+        float p = Lanes.get(weights + 4L * winner) / sum;
         Lanes.setInt(winners.at(b) + column, winner);
-        Lanes.set(probabilities.at(b) + column, Lanes.get(x + 4L * winner) / sum);
+        Lanes.set(probabilities.at(b) + column, p);
+        if (book != null) {
+          writeDown(book.at(r), entropies.guided, entropies.subset, entropies.tempered, entropies.truncated, entropies.kept,
+              draw.greedy() ? 0 : -StrictMath.log(p));
+        }
+        if (counts != 0) {
+          Lanes.increment(counts + 4L * winner);
+        }
       }
     });
+  }
+
+  /** A row of a ledger. */
+  static void writeDown(long row, double... columns) {
+    for (int i = 0; i < columns.length; i++) {
+      Lanes.set(row + 4L * i, (float) columns[i]);
+    }
   }
 
   /** Several rows may come here at once: they write the same value. */
@@ -146,6 +196,24 @@ final class Sampling {
       finite = finite.blend(v.fma(zero(F), finite), F.indexInRange(i, n));
     }
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
+  }
+
+  /** Adds the codebook to the padded logits; returns the largest sum. {@code out} may be x. */
+  private static float restrict(long x, long codebook, long out, int n) {
+    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).add(fromMemorySegment(F, MEMORY, codebook + 4L * i, ORDER));
+      v.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+      max = max.blend(v, v.compare(GT, max));
+    }
+    if (i < n) {
+      // the padding gets 0 and stays -infinity
+      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).add(Lanes.load(codebook + 4L * i, n - i));
+      v.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+      max = max.blend(v, v.compare(GT, max));
+    }
+    return max.reduceLanes(MAX);
   }
 
   /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum; {@code lanes} is room for two vectors. */
@@ -243,7 +311,7 @@ final class Sampling {
   }
 
   static void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId,
-      Noise noise, Tensor step, Tensor confidence) {
+      Noise noise, Tensor step, Tensor confidence, Tensor surprisal) {
     Rows to = Rows.of(grid);
     Rows cells = Rows.of(open);
     Rows random = random(noise);
@@ -275,7 +343,25 @@ final class Sampling {
           Lanes.setInt(to.at(b) + 4L * cell, maskId);
         }
       }
+      if (surprisal != null) {
+        Lanes.set(Rows.of(surprisal).address() + 4L * b, (float) surprisal(cells, probabilities, b, c, cut, temperature));
+      }
     }
+  }
+
+  /** Of the choice between the open cells of image b. */
+  private static double surprisal(Rows open, Rows probability, int b, long confidence, float cut, float temperature) {
+    double[] logRates = new double[open.columns()];
+    boolean[] kept = new boolean[open.columns()];
+    int count = 0;
+    for (int p = 0; p < open.columns() && temperature != 0; p++) {
+      int cell = Lanes.getInt(open.at(b) + 4L * p);
+      if (cell != -1) {
+        logRates[count] = PathSurprisal.logRate(Lanes.get(probability.at(b) + 4L * p), temperature);
+        kept[count++] = !(Lanes.get(confidence + 4L * cell) < cut);
+      }
+    }
+    return PathSurprisal.of(Arrays.copyOf(logRates, count), Arrays.copyOf(kept, count));
   }
 
   /** Row b is image b's key, or its (path's) variates. */
@@ -286,7 +372,8 @@ final class Sampling {
     };
   }
 
-  private static float uniform(Noise noise, long random, int step, int cell) {
+  /** A path's. */
+  static float uniform(Noise noise, long random, int step, int cell) {
     return switch (noise) {
       case Noise.Counter(_, var stream) -> Philox.uniform(Philox.word(Lanes.getLong(random), stream, Lanes.getLong(random + 8), step, cell, 0));
       case Noise.Given(_) -> Lanes.get(random + 4L * cell);

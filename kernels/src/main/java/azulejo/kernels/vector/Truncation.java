@@ -5,6 +5,7 @@ import static azulejo.kernels.vector.Lanes.D;
 import static azulejo.kernels.vector.Lanes.F;
 import static azulejo.kernels.vector.Lanes.MEMORY;
 import static azulejo.kernels.vector.Lanes.ORDER;
+import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.F2D;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LT;
@@ -102,6 +103,14 @@ final class Truncation {
       odd = odd.add((DoubleVector) v.convert(F2D, 1));
     }
     even.add(odd).intoMemorySegment(MEMORY, lanes, ORDER);
+  }
+
+  /** Weights of logits of -infinity become 0. */
+  static void dropHidden(long weights, long logits, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector w = Lanes.load(weights + 4L * i);
+      w.blend(0f, Lanes.load(logits + 4L * i).compare(EQ, Float.NEGATIVE_INFINITY)).intoMemorySegment(MEMORY, weights + 4L * i, ORDER);
+    }
   }
 
   private static void replaceBelow(long x, int n, float from, float value) {

@@ -173,7 +173,7 @@ public final class VectorBackend extends CpuBackend {
   public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
       Tensor fault) {
     Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
-    Sampling.draw(workers, logits, draw, open, noise, step, tokens, probability, fault);
+    Sampling.draw(workers, logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
   }
 
   @Override
@@ -186,20 +186,20 @@ public final class VectorBackend extends CpuBackend {
   public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
       Tensor step, Tensor confidence, Tensor surprisal) {
     Checks.remask(grid, open, count, probability, noise, step, confidence, surprisal);
-    Sampling.remask(grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence);
+    Sampling.remask(grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence, surprisal);
   }
 
   @Override
   public void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
     Checks.startDistribution(logits, draw, step, logStart, ledger, fault);
-    Diffusion.startDistribution(workers, logits, draw.guidance(), draw.topP(), step, logStart, fault);
+    Diffusion.startDistribution(workers, logits, draw, step, logStart, ledger, fault);
   }
 
   @Override
   public void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
       Tensor ledger) {
     Checks.diffuse(logStart, transition, grid, noise, path, step, posterior, ledger);
-    Diffusion.diffuse(workers, logStart, transition, grid, noise, step, posterior);
+    Diffusion.diffuse(workers, logStart, transition, argmax, grid, noise, path, step, posterior, ledger);
   }
 
   private static Gemm.Epilogue epilogue(Tensor bias, Activation activation, Tensor residual, Tensor out) {

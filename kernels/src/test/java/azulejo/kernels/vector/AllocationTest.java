@@ -8,6 +8,7 @@ import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.Filter;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Ledger;
 import azulejo.kernels.Matrix;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
@@ -22,6 +23,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
@@ -108,11 +110,27 @@ class AllocationTest {
     Noise noise = new Noise.Counter(b.tensor(HostTensor.of("keys", new long[2], 1, 2)), Stream.DRAW);
     ops.put("draw", () -> b.draw(logits, Draw.guided(3), open, noise, step, tokens, probability, fault));
     ops.put("draw from the likely", () -> b.draw(logits, new Draw(3, 0.9f, 500, 0.9f), open, noise, step, tokens, probability, fault));
+    float[] rule = new float[4096];
+    Arrays.fill(rule, 1000, 2000, Float.NEGATIVE_INFINITY);
+    Tensor codebook = b.tensor(HostTensor.of("codebook", rule, 4096));
+    Tensor ledger = b.alloc(DType.F32, 1, 8, Ledger.Drawn.COLUMNS);
+    Tensor usage = b.tensor(HostTensor.of("usage", new int[4096], 4096));
+    ops.put("draw within the codebook", () -> b.draw(logits, Draw.guided(3).codebook(codebook), open, noise, step, tokens, probability, fault));
+    ops.put("draw with a ledger", () -> b.draw(logits, Draw.guided(3).codebook(codebook), open, noise, step, tokens, probability, ledger, usage, fault));
+    ops.put("draw from the likely with a ledger", () ->
+        b.draw(logits, new Draw(3, 0.9f, 500, 0.9f).codebook(codebook), open, noise, step, tokens, probability, ledger, usage, fault));
+    ops.put("draw the likeliest", () ->
+        b.draw(logits, new Draw(3, 0.9f, 500, 0.9f).argmax().codebook(codebook), open, noise, step, tokens, probability, ledger, usage, fault));
     Tensor logStart = b.alloc(DType.F32, 1, 8, 4096);
+    ops.put("startDistribution with a ledger", () ->
+        b.startDistribution(logits, new Draw(5, 1, 0, 0.9f).argmax().codebook(codebook), step, logStart, ledger, fault));
     ops.put("startDistribution", () -> b.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, null, fault));
     Transition.Logs logs = new Transition.Logs(-0.1f, -8, -3);
     Tensor grid = b.tensor(HostTensor.of("grid", new int[] {4096, 4096, 4096, 4096, 0, 1, 2, 3}, 1, 8));
     ops.put("diffuse", () -> b.diffuse(logStart, new Transition(logs, logs, logs, false), false, grid, noise, null, step, null, null));
+    Tensor moves = b.alloc(DType.F32, 1, 8, Ledger.Moved.COLUMNS);
+    Noise path = new Noise.Counter(b.tensor(HostTensor.of("keys", new long[] {1, 0}, 1, 2)), Stream.PATH);
+    ops.put("diffuse by a path with a ledger", () -> b.diffuse(logStart, new Transition(logs, logs, logs, false), false, grid, noise, path, step, null, moves));
     return ops;
   }
 
