@@ -9,14 +9,21 @@ import azulejo.runtime.Cancelled;
 import azulejo.runtime.GenerationException;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.Tap;
+import azulejo.runtime.ledger.EntropyLedger;
+import azulejo.runtime.ledger.LedgerTape;
 import azulejo.runtime.random.TorchGenerator;
 import azulejo.runtime.walk.Walk;
 import azulejo.runtime.walk.WalkNoise;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
@@ -33,12 +40,11 @@ public abstract class Generation {
   /**
    * What a request asks for, whatever the model.
    *
-   * @param prompts what {@link GeneratedImage#prompt} says, {@link GenerationRequest#conditions}
    * @param factor pixels that a code covers in each direction
    */
-  public record Plan(List<String> prompts, int imagesPerPrompt, long seed, Rng rng, int gridHeight, int gridWidth, int factor) {
+  public record Plan(GenerationRequest request, int gridHeight, int gridWidth, int factor) {
     int images() {
-      return prompts.size() * imagesPerPrompt;
+      return request.picks().size();
     }
 
     int cells() {
@@ -62,6 +68,7 @@ public abstract class Generation {
   private final int open;
   private final long batchBytes;
   private final List<Slot> slots = new ArrayList<>();
+  private final Map<Slot, EntropyLedger> ledgers = new IdentityHashMap<>();
 
   /**
    * @param open what stands in a grid for a cell without a token
@@ -125,19 +132,17 @@ public abstract class Generation {
       });
       return timed(Stage.DECODER, () -> slots.stream().map(slot -> {
         requireGoingOn();
-        return new GeneratedImage(plan.prompts.get(slot.prompt), slot.index, plan.gridHeight, plan.gridWidth, slot.tokens, picture(slot));
+        return new GeneratedImage(plan.request.conditions().get(slot.prompt), slot.index, plan.gridHeight, plan.gridWidth, slot.tokens, picture(slot),
+            Optional.ofNullable(ledgers.get(slot)));
       }).toList());
     }
   }
 
-  /** Prompt by prompt. */
   private void addSlots() {
-    for (int prompt = 0; prompt < plan.prompts.size(); prompt++) {
-      for (int index = 0; index < plan.imagesPerPrompt; index++) {
-        int[] tokens = new int[plan.cells()];
-        Arrays.fill(tokens, open);
-        slots.add(new Slot(prompt, index, tokens));
-      }
+    for (Probe.Pick pick : plan.request.picks()) {
+      int[] tokens = new int[plan.cells()];
+      Arrays.fill(tokens, open);
+      slots.add(new Slot(pick.prompt(), pick.index(), tokens));
     }
   }
 
@@ -159,7 +164,7 @@ public abstract class Generation {
   /** How many images are walked together: with Philox as many as memory likes, for an image's noise is its own; with PyTorch's stream all or none. */
   private int batchSize() {
     int images = plan.images();
-    boolean torch = plan.rng == Rng.TORCH;
+    boolean torch = plan.request.rng() == Rng.TORCH;
     long bytes = walkBytes() + (torch ? noiseBytes() : 0);
     long together = torch ? images : 1;
     if (together * bytes > MAX_BYTES) {
@@ -180,23 +185,29 @@ public abstract class Generation {
   private void walk(List<Slot> batch, int number, int batches) {
     try (Backend.Scope _ = b.scope()) {
       Walk walk = walk(batch);
+      plan.request.probe().interventions().forEach(walk::intervene);
+      Optional<LedgerTape> tape = plan.request.probe().ledger() ? Optional.of(walk.keepLedger()) : Optional.empty();
       walk.run(noise(batch), tap, (step, grid) -> {
         listener.step(number * walk.steps() + step + 1, batches * walk.steps(), () -> frames(batch, grid));
         requireGoingOn();
       });
       read(walk.grid(), batch);
+      tape.map(LedgerTape::read).ifPresent(read -> IntStream.range(0, batch.size()).forEach(i -> ledgers.put(batch.get(i), read.get(i))));
     }
   }
 
   private WalkNoise noise(List<Slot> batch) {
-    return switch (plan.rng) {
-      case PHILOX -> {
-        long[] keys = batch.stream().flatMapToLong(slot -> LongStream.of(plan.seed, slot.index)).toArray();
-        Tensor tensor = b.tensor(HostTensor.of("keys", keys, batch.size(), 2));
-        yield WalkNoise.philox(tensor, tensor);
-      }
-      case TORCH -> torchNoise(new TorchGenerator(plan.seed), batch.size());
+    return switch (plan.request.rng()) {
+      case PHILOX -> WalkNoise.philox(keys(batch, plan.request.probe().drawSeed()), keys(batch, plan.request.probe().pathSeed()));
+      case TORCH -> torchNoise(new TorchGenerator(plan.request.seed()), batch.size());
     };
+  }
+
+  /** I64 [B, 2]: the seed and each image's number, or for all of them a frozen seed's first number. */
+  private Tensor keys(List<Slot> batch, OptionalLong frozen) {
+    long[] keys = batch.stream().flatMapToLong(slot -> frozen.isPresent() ? LongStream.of(frozen.getAsLong(), 0) : LongStream.of(plan.request.seed(), slot.index))
+        .toArray();
+    return b.tensor(HostTensor.of("keys", keys, batch.size(), 2));
   }
 
   private void read(Tensor grid, List<Slot> batch) {

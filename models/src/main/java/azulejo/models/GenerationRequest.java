@@ -1,10 +1,15 @@
 package azulejo.models;
 
+import azulejo.kernels.Draw.Pick;
 import azulejo.runtime.OptionException;
+import azulejo.runtime.sampling.ArgmaxWindow;
+import azulejo.runtime.sampling.Intervention;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.function.Predicate;
 
 /**
@@ -24,6 +29,7 @@ import java.util.function.Predicate;
  * @param seed all of its bits count for {@link Rng#PHILOX}, the lower 32 for {@link Rng#TORCH}
  * @param width in pixels
  * @param height in pixels
+ * @param probe interventions and observation
  */
 public record GenerationRequest(
     List<String> prompts,
@@ -40,7 +46,8 @@ public record GenerationRequest(
     long seed,
     Rng rng,
     OptionalInt width,
-    OptionalInt height) {
+    OptionalInt height,
+    Probe probe) {
 
   /** Which generator the noise comes from. */
   public enum Rng {
@@ -60,7 +67,10 @@ public record GenerationRequest(
     TEMPERATURE("a temperature", r -> !r.temperature.isEmpty()),
     TOP_K("top-k", r -> r.topK.isPresent()),
     TOP_P("top-p", r -> r.topP.isPresent()),
-    TRUNCATION("a truncation", r -> r.truncation.isPresent());
+    TRUNCATION("a truncation", r -> r.truncation.isPresent()),
+    PATH_SEED("a seed of the path", r -> r.probe.pathSeed().isPresent()),
+    ARGMAX_TRANSITION("an argmax of the transition", r -> r.probe.interventions().stream()
+        .anyMatch(i -> i instanceof ArgmaxWindow window && window.pick() == Pick.ARGMAX_TRANSITION));
 
     private final String text;
     private final Predicate<GenerationRequest> given;
@@ -90,7 +100,21 @@ public record GenerationRequest(
     }
   }
 
-  /** What the images are of, in the order of the results: the prompts, or a text for each class. */
+  /** The images to make, in the order of the results. */
+  public List<Probe.Pick> picks() {
+    if (!probe.picks().isEmpty()) {
+      return probe.picks();
+    }
+    List<Probe.Pick> all = new ArrayList<>();
+    for (int prompt = 0; prompt < conditions().size(); prompt++) {
+      for (int index = 0; index < imagesPerPrompt; index++) {
+        all.add(new Probe.Pick(prompt, index));
+      }
+    }
+    return all;
+  }
+
+  /** What the images are of: the prompts, or a text for each class. */
   public List<String> conditions() {
     return classes.isEmpty() ? prompts : classes.stream().map(label -> "class " + label).toList();
   }
@@ -122,6 +146,11 @@ public record GenerationRequest(
     private Rng rng = Rng.PHILOX;
     private OptionalInt width = OptionalInt.empty();
     private OptionalInt height = OptionalInt.empty();
+    private List<Probe.Pick> picks = List.of();
+    private List<Intervention> interventions = List.of();
+    private OptionalLong pathSeed = OptionalLong.empty();
+    private OptionalLong drawSeed = OptionalLong.empty();
+    private boolean ledger;
 
     private Builder() {}
 
@@ -196,9 +225,35 @@ public record GenerationRequest(
       return this;
     }
 
+    /** These images instead of {@link #imagesPerPrompt} of each prompt. */
+    public Builder images(List<Probe.Pick> picks) {
+      this.picks = picks;
+      return this;
+    }
+
+    public Builder interventions(List<Intervention> interventions) {
+      this.interventions = interventions;
+      return this;
+    }
+
+    public Builder pathSeed(long seed) {
+      this.pathSeed = OptionalLong.of(seed);
+      return this;
+    }
+
+    public Builder drawSeed(long seed) {
+      this.drawSeed = OptionalLong.of(seed);
+      return this;
+    }
+
+    public Builder ledger(boolean ledger) {
+      this.ledger = ledger;
+      return this;
+    }
+
     public GenerationRequest build() {
       return new GenerationRequest(prompts, classes, negativePrompts, imagesPerPrompt, steps, guidance, guidanceInterval, temperature, topK, topP, truncation,
-          seed, rng, width, height);
+          seed, rng, width, height, new Probe(picks, interventions, pathSeed, drawSeed, ledger));
     }
   }
 }

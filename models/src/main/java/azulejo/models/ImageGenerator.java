@@ -11,6 +11,23 @@ public interface ImageGenerator extends AutoCloseable {
   /** One line for a person: family, parameters, grid, codes. */
   String description();
 
+  /** V, the codes of its codebook. */
+  int codes();
+
+  /** Width and height in pixels of the square that it makes by default. */
+  int side();
+
+  /** Pixels that a code covers in each direction. */
+  int factor();
+
+  /**
+   * The tokens of a picture by the model's own VQ encoder, row by row.
+   *
+   * @throws azulejo.runtime.OptionException when its sides are not multiples of {@link #factor}
+   * @throws azulejo.runtime.CheckpointException when the checkpoint has no encoder
+   */
+  int[] encode(Image image);
+
   /** The settings a request resolves to, every default filled in, in reading order: what goes into a picture's text chunks and into {@code --json}. */
   Map<String, Object> resolve(GenerationRequest request);
 

@@ -4,7 +4,9 @@ import azulejo.kernels.Backend;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
+import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
+import azulejo.models.Options;
 import azulejo.models.PipelineFolder;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.vq.VqModel;
@@ -117,6 +119,26 @@ public final class Amused implements ImageGenerator {
   }
 
   @Override
+  public int codes() {
+    return transformer.config().codebookSize();
+  }
+
+  @Override
+  public int side() {
+    return transformer.config().sampleSize() * factor();
+  }
+
+  @Override
+  public int factor() {
+    return vqvae.config().factor();
+  }
+
+  @Override
+  public int[] encode(Image image) {
+    return vqvae.codes(image, 0, 1);
+  }
+
+  @Override
   public Map<String, Object> resolve(GenerationRequest request) {
     return settings(request).toMap(family());
   }
@@ -136,6 +158,7 @@ public final class Amused implements ImageGenerator {
   }
 
   AmusedSettings settings(GenerationRequest request) {
+    Options.fit(request, codes());
     int factor = vqvae.config().factor();
     int unit = transformer.config().resampled() ? 2 * factor : factor;
     return AmusedSettings.of(request, curve, transformer.config().sampleSize(), factor, unit);

@@ -3,14 +3,12 @@ package azulejo.models.amused;
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
-import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Options;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.MaskSchedule;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -20,8 +18,7 @@ import java.util.Map;
  * @param guidance at most 1 where there is none
  * @param factor pixels that a code covers in each direction
  */
-record AmusedSettings(List<String> prompts, List<String> negativePrompts, int imagesPerPrompt, MaskSchedule schedule, float guidance, long seed, Rng rng,
-    int width, int height, int factor) {
+record AmusedSettings(GenerationRequest request, List<String> negativePrompts, MaskSchedule schedule, float guidance, int width, int height, int factor) {
   private static final int DEFAULT_STEPS = 12;
   private static final double DEFAULT_GUIDANCE = 10;
   private static final int MAX_SIDE = 16_384;
@@ -33,7 +30,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
    * @throws OptionException naming the option
    */
   static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
-    request.allow("aMUSEd", Option.PROMPT, Option.NEGATIVE_PROMPT, Option.STEPS, Option.TEMPERATURE);
+    request.allow("aMUSEd", Option.PROMPT, Option.NEGATIVE_PROMPT, Option.STEPS, Option.TEMPERATURE, Option.PATH_SEED);
     Options.images(request);
     int steps = Options.steps(request, DEFAULT_STEPS);
     double guidance = Options.guidance(request, DEFAULT_GUIDANCE);
@@ -46,8 +43,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
     int height = pixels("height", request.height().orElse(sampleSize * factor), unit);
     Options.require(width > factor || height > factor || steps == 1, "a picture of " + width + "x" + height + " pixels has a single token, which takes one step, not "
         + steps);
-    return new AmusedSettings(request.prompts(), negativePrompts(request, guidance), request.imagesPerPrompt(), schedule, (float) guidance,
-        request.seed(), request.rng(), width, height, factor);
+    return new AmusedSettings(request, negativePrompts(request, guidance), schedule, (float) guidance, width, height, factor);
   }
 
   private static List<String> negativePrompts(GenerationRequest request, double guidance) {
@@ -67,6 +63,10 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
     return value;
   }
 
+  List<String> prompts() {
+    return request.prompts();
+  }
+
   boolean guided() {
     return guidance > 1;
   }
@@ -84,7 +84,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
   }
 
   Generation.Plan plan() {
-    return new Generation.Plan(prompts, imagesPerPrompt, seed, rng, gridHeight(), gridWidth(), factor);
+    return new Generation.Plan(request, gridHeight(), gridWidth(), factor);
   }
 
   /** What {@link azulejo.models.ImageGenerator#resolve} shows. */
@@ -99,8 +99,7 @@ record AmusedSettings(List<String> prompts, List<String> negativePrompts, int im
       map.put("negative_prompt", negativePrompts.stream().distinct().count() == 1 ? negativePrompts.getFirst() : negativePrompts);
     }
     map.put("temperature", List.of(schedule.temperatureFrom(), schedule.temperatureTo()));
-    map.put("seed", seed);
-    map.put("rng", rng.name().toLowerCase(Locale.ROOT));
+    Options.describe(request, map);
     return map;
   }
 }

@@ -8,7 +8,9 @@ import azulejo.kernels.WeightFormat;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
+import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
+import azulejo.models.Options;
 import azulejo.models.t5.T5Encoder;
 import azulejo.models.vq.VqModel;
 import azulejo.runtime.AzulejoException;
@@ -224,11 +226,32 @@ public final class LlamaGen implements ImageGenerator {
   }
 
   @Override
+  public int codes() {
+    return gpt.config().codes();
+  }
+
+  @Override
+  public int side() {
+    return sizes.getFirst();
+  }
+
+  @Override
+  public int factor() {
+    return vq.config().factor();
+  }
+
+  @Override
+  public int[] encode(Image image) {
+    return vq.codes(image, -1, 1);
+  }
+
+  @Override
   public Map<String, Object> resolve(GenerationRequest request) {
     return settings(request).toMap(family());
   }
 
   LlamaGenSettings settings(GenerationRequest request) {
+    Options.fit(request, codes());
     return LlamaGenSettings.of(request, gpt.config(), format, sizes, vq.config().factor());
   }
 

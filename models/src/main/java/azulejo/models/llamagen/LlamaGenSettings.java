@@ -5,7 +5,6 @@ import azulejo.kernels.WeightFormat;
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
-import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Options;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.RasterWalk;
@@ -17,13 +16,10 @@ import java.util.Map;
 /**
  * A request with every default of the official samplers filled in and every value checked.
  *
- * @param conditions the captions, or a text for each class
- * @param classes empty for a model of captions
  * @param side of the grid
  * @param factor pixels that a code covers in each direction
  */
-record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imagesPerPrompt, Draw draw, int guidanceInterval, long seed, Rng rng, int side,
-    int factor, WeightFormat format) {
+record LlamaGenSettings(GenerationRequest request, Draw draw, int guidanceInterval, int side, int factor, WeightFormat format) {
   /** {@code sample_t2i.py} and {@code sample_c2i.py}. */
   private static final double CAPTION_GUIDANCE = 7.5;
   private static final double CLASS_GUIDANCE = 4;
@@ -54,8 +50,7 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
     double guidance = Options.guidance(request, ofClasses ? CLASS_GUIDANCE : CAPTION_GUIDANCE);
     int interval = request.guidanceInterval().orElse(RasterWalk.ALWAYS);
     Options.require(interval >= RasterWalk.ALWAYS, "the guidance interval must be a number of steps, or -1 for all, not " + interval);
-    return new LlamaGenSettings(request.conditions(), request.classes(), request.imagesPerPrompt(),
-        draw(request, (float) guidance, ofClasses ? CLASS_TOP_K : CAPTION_TOP_K), interval, request.seed(), request.rng(),
+    return new LlamaGenSettings(request, draw(request, (float) guidance, ofClasses ? CLASS_TOP_K : CAPTION_TOP_K), interval,
         size(request, sizes) / factor, factor, format);
   }
 
@@ -79,6 +74,16 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
     return width;
   }
 
+  /** The captions, or a text for each class. */
+  List<String> conditions() {
+    return request.conditions();
+  }
+
+  /** Empty for a model of captions. */
+  List<Integer> classes() {
+    return request.classes();
+  }
+
   boolean guided() {
     return draw.guidance() > 1;
   }
@@ -88,7 +93,7 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
   }
 
   Generation.Plan plan() {
-    return new Generation.Plan(conditions, imagesPerPrompt, seed, rng, side, side, factor);
+    return new Generation.Plan(request, side, side, factor);
   }
 
   /** What {@link azulejo.models.ImageGenerator#resolve} shows. */
@@ -105,8 +110,7 @@ record LlamaGenSettings(List<String> conditions, List<Integer> classes, int imag
     map.put("top_k", draw.topK());
     map.put("top_p", draw.topP());
     map.put("weights", format.name().toLowerCase(Locale.ROOT));
-    map.put("seed", seed);
-    map.put("rng", rng.name().toLowerCase(Locale.ROOT));
+    Options.describe(request, map);
     return map;
   }
 }

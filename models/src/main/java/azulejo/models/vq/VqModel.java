@@ -7,9 +7,11 @@ import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Tensor;
+import azulejo.models.Image;
 import azulejo.models.layers.Conv;
 import azulejo.models.layers.GroupNorm;
 import azulejo.models.layers.Linear;
+import azulejo.runtime.OptionException;
 import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.checkpoint.Weights;
@@ -163,6 +165,27 @@ public final class VqModel {
   /** Loads the encoder, which otherwise waits until it is first used. */
   public void loadEncoder() {
     encoder();
+  }
+
+  /**
+   * The codes of a picture, row by row.
+   *
+   * @param low what the model takes for black
+   * @param high for white
+   * @throws OptionException when its sides are not multiples of {@link Config#factor}
+   */
+  public int[] codes(Image image, float low, float high) {
+    int factor = config.factor();
+    if (image.width() % factor != 0 || image.height() % factor != 0) {
+      throw new OptionException("a picture of " + image.width() + "x" + image.height() + " pixels does not divide into codes of " + factor + "x" + factor);
+    }
+    float[] pixels = new float[image.rgb().length];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = low + (high - low) * ((image.rgb()[i] & 0xFF) / 255f);
+    }
+    try (Backend.Scope _ = b.scope()) {
+      return quantise(encode(b.tensor(HostTensor.of("pixels", pixels, 1, image.height(), image.width(), 3)), Tap.NONE));
+    }
   }
 
   private Encoder encoder() {

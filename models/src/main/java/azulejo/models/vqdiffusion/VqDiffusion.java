@@ -10,6 +10,7 @@ import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
 import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
+import azulejo.models.Options;
 import azulejo.models.PipelineFolder;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.vq.VqModel;
@@ -152,6 +153,26 @@ public final class VqDiffusion implements ImageGenerator {
   }
 
   @Override
+  public int codes() {
+    return schedule.codes();
+  }
+
+  @Override
+  public int side() {
+    return transformer.config().sampleSize() * factor();
+  }
+
+  @Override
+  public int factor() {
+    return vqvae.config().factor();
+  }
+
+  @Override
+  public int[] encode(Image image) {
+    return vqvae.codes(image, -1, 1);
+  }
+
+  @Override
   public Map<String, Object> resolve(GenerationRequest request) {
     return settings(request).toMap(family());
   }
@@ -179,6 +200,7 @@ public final class VqDiffusion implements ImageGenerator {
   }
 
   VqDiffusionSettings settings(GenerationRequest request) {
+    Options.fit(request, codes());
     return VqDiffusionSettings.of(request, family(), schedule.timesteps(), transformer.config().sampleSize(), vqvae.config().factor());
   }
 

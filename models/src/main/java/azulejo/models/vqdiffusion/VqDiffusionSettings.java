@@ -3,12 +3,10 @@ package azulejo.models.vqdiffusion;
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
-import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Options;
 import azulejo.runtime.OptionException;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 
@@ -20,8 +18,7 @@ import java.util.OptionalInt;
  * @param side of the grid, in codes
  * @param factor pixels that a code covers in each direction
  */
-record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps, float guidance, float truncation, long seed, Rng rng,
-    int side, int factor) {
+record VqDiffusionSettings(GenerationRequest request, int steps, float guidance, float truncation, int side, int factor) {
   private static final int DEFAULT_STEPS = 100;
   private static final double DEFAULT_GUIDANCE = 5;
   private static final double DEFAULT_TRUNCATION = 1;
@@ -32,7 +29,7 @@ record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps,
    * @throws OptionException naming the option
    */
   static VqDiffusionSettings of(GenerationRequest request, String family, int timesteps, int side, int factor) {
-    request.allow(family, Option.PROMPT, Option.STEPS, Option.TRUNCATION);
+    request.allow(family, Option.PROMPT, Option.STEPS, Option.TRUNCATION, Option.PATH_SEED, Option.ARGMAX_TRANSITION);
     Options.images(request);
     int steps = Options.steps(request, Math.min(DEFAULT_STEPS, timesteps));
     Options.require(steps <= timesteps, "the number of steps must be at most " + timesteps + ", the timesteps of this model, not " + steps);
@@ -41,15 +38,17 @@ record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps,
     Options.require(truncation >= 0 && truncation <= 1, "the truncation must be a number from 0 to 1 (1 is off), not " + truncation);
     requireSide("width", request.width(), side * factor);
     requireSide("height", request.height(), side * factor);
-    return new VqDiffusionSettings(request.prompts(), request.imagesPerPrompt(), steps, (float) guidance, (float) truncation,
-        request.seed(), request.rng(),
-        side, factor);
+    return new VqDiffusionSettings(request, steps, (float) guidance, (float) truncation, side, factor);
   }
 
   private static void requireSide(String option, OptionalInt value, int pixels) {
     Options.require(value.orElse(pixels) == pixels, "the " + option + " must be " + pixels
         + " pixels for this model, which knows no other grid, not "
         + value.orElse(pixels));
+  }
+
+  List<String> prompts() {
+    return request.prompts();
   }
 
   boolean guided() {
@@ -61,7 +60,7 @@ record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps,
   }
 
   Generation.Plan plan() {
-    return new Generation.Plan(prompts, imagesPerPrompt, seed, rng, side, side, factor);
+    return new Generation.Plan(request, side, side, factor);
   }
 
   /** What {@link azulejo.models.ImageGenerator#resolve} shows. */
@@ -73,8 +72,7 @@ record VqDiffusionSettings(List<String> prompts, int imagesPerPrompt, int steps,
     map.put("steps", steps);
     map.put("guidance", guidance);
     map.put("truncation", truncation);
-    map.put("seed", seed);
-    map.put("rng", rng.name().toLowerCase(Locale.ROOT));
+    Options.describe(request, map);
     return map;
   }
 }

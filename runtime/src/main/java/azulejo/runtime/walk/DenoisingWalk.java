@@ -7,18 +7,19 @@ import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
 import azulejo.runtime.Tap;
+import azulejo.runtime.ledger.EntropyLedger;
+import azulejo.runtime.ledger.LedgerTape;
 import java.util.Arrays;
 
 /**
  * Discrete diffusion backwards: in each step every cell moves to a class of the grid one timestep earlier, so that it stays masked, is
- * revealed, or has its code replaced. One draw settles both whether a cell moves (the path) and where to (the execution).
+ * revealed, or has its code replaced. The path decides whether a cell moves, the draw where to; the official scheduler decides both with one draw.
  *
  * <p>Gu et al., "Vector Quantized Diffusion Model for Text-to-Image Synthesis" (CVPR 2022), section 4.2, with the arithmetic of diffusers'
  * {@code schedulers/scheduling_vq_diffusion.py}.
  */
 public final class DenoisingWalk extends Walk {
   private final DiffusionSchedule schedule;
-  private final float truncation;
   private final Tensor open;
 
   /** A walk from an all-masked grid [batch, cells]. */
@@ -36,9 +37,8 @@ public final class DenoisingWalk extends Walk {
    */
   public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation,
       HostTensor start) {
-    super(b, denoiser, steps, guidance, start);
+    super(b, denoiser, EntropyLedger.Kind.DENOISING, steps, new Draw(guidance, 1, 0, truncation), start);
     this.schedule = schedule;
-    this.truncation = truncation;
     int cells = grid.size(1);
     int[] all = new int[grid.size(0) * cells];
     Arrays.setAll(all, i -> i % cells);
@@ -55,6 +55,8 @@ public final class DenoisingWalk extends Walk {
     long cells = grid.dim(1);
     int codes = schedule.codes();
     Transition transition = schedule.transition(DiffusionSchedule.timestep(i, steps()));
+    Draw draw = draw(i);
+    LedgerTape.Page page = page(grid.size(1), draw);
     try (Backend.Scope _ = b.scope()) {
       Tensor logits = b.alloc(DType.F32, denoiser.branches(), batch, cells, codes);
       denoiser.logits(i, grid, open, logits);
@@ -62,11 +64,12 @@ public final class DenoisingWalk extends Walk {
 
       Tensor step = number(i);
       Tensor logStart = b.alloc(DType.F32, batch, cells, codes);
-      b.startDistribution(logits, new Draw(guidance, 1, 0, truncation), step, logStart, null, fault);
+      b.startDistribution(logits, draw, step, logStart, page.drawn(), fault);
       tap.accept("log_p_x_0", logStart);
 
       Tensor posterior = tap.listens() ? b.alloc(DType.F32, batch, cells, transition.last() ? codes : codes + 1) : null;
-      b.diffuse(logStart, transition, false, grid, noise.draw(i), null, step, posterior, null);
+      b.diffuse(logStart, transition, draw.pick() == Draw.Pick.ARGMAX_TRANSITION, grid, noise.draw(i), noise.path(i), step, posterior, page.moved());
+      turn(page, open);
       tap.accept("log_p_x_t_min_1", posterior);
       tap.accept("prev_sample", grid);
     }

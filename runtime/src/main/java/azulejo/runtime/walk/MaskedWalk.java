@@ -6,6 +6,8 @@ import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
+import azulejo.runtime.ledger.EntropyLedger;
+import azulejo.runtime.ledger.LedgerTape;
 
 /**
  * Parallel decoding of masked token models: in each step every masked cell draws a token, then the least confident ones are masked again, fewer
@@ -34,7 +36,7 @@ public final class MaskedWalk extends Walk {
    * @param startRatio the fraction of open cells that the schedule starts from
    */
   public MaskedWalk(Backend b, Denoiser denoiser, MaskSchedule schedule, float guidance, int maskId, HostTensor start, float startRatio) {
-    super(b, denoiser, schedule.steps(), guidance, start);
+    super(b, denoiser, EntropyLedger.Kind.MASKED, schedule.steps(), Draw.guided(guidance), start);
     this.schedule = schedule;
     this.maskId = maskId;
     this.startRatio = startRatio;
@@ -45,6 +47,8 @@ public final class MaskedWalk extends Walk {
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
     int batch = grid.size(0);
+    Draw draw = draw(i);
+    LedgerTape.Page page = page(bound, draw);
     try (Backend.Scope _ = b.scope()) {
       Tensor open = b.alloc(DType.I32, batch, bound);
       Tensor count = b.alloc(DType.I32, batch);
@@ -58,17 +62,18 @@ public final class MaskedWalk extends Walk {
       Tensor step = number(i);
       Tensor tokens = b.alloc(DType.I32, batch, bound);
       Tensor probability = b.alloc(DType.F32, batch, bound);
-      b.draw(logits, Draw.guided(guidance), open, noise.draw(i), step, tokens, probability, fault);
+      b.draw(logits, draw, open, noise.draw(i), step, tokens, probability, page.drawn(), null, fault);
       b.reveal(grid, open, tokens);
       tap.accept("pred_original_sample", grid);
 
       if (i < steps() - 1) {
         int length = schedule.maskLength(i, grid.size(1), startRatio);
         Tensor confidence = b.alloc(DType.F32, grid.shape().toArray());
-        b.remask(grid, open, count, probability, length, schedule.temperature(i), maskId, noise.path(i), step, confidence, null);
+        b.remask(grid, open, count, probability, length, schedule.temperature(i), maskId, noise.path(i), step, confidence, page.path());
         tap.accept("confidence", confidence);
         bound = Math.max(1, Math.min(bound - 1, length));
       }
+      turn(page, open);
       tap.accept("prev_sample", grid);
     }
   }

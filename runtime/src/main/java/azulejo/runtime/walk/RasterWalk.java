@@ -6,6 +6,8 @@ import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
+import azulejo.runtime.ledger.EntropyLedger;
+import azulejo.runtime.ledger.LedgerTape;
 import java.util.Arrays;
 
 /**
@@ -21,7 +23,6 @@ public final class RasterWalk extends Walk {
   /** The guidance interval that never ends. */
   public static final int ALWAYS = -1;
 
-  private final Draw draw;
   private final int guidanceInterval;
   /** I32 [B, L], each row 0 to L - 1: column {@code i} lists the open cell of step {@code i}. */
   private final Tensor cells;
@@ -30,8 +31,7 @@ public final class RasterWalk extends Walk {
    * @param guidanceInterval how many steps after the first two are guided; the others take the conditional logits as they are, or with {@link #ALWAYS} none does
    */
   public RasterWalk(Backend b, Denoiser denoiser, Draw draw, int guidanceInterval, int batch, int cells) {
-    super(b, denoiser, cells, draw.guidance(), filled(OPEN, batch, cells));
-    this.draw = draw;
+    super(b, denoiser, EntropyLedger.Kind.RASTER, cells, draw, filled(OPEN, batch, cells));
     this.guidanceInterval = guidanceInterval;
     int[] order = new int[batch * cells];
     Arrays.setAll(order, i -> i % cells);
@@ -42,6 +42,8 @@ public final class RasterWalk extends Walk {
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
     int batch = grid.size(0);
+    Draw draw = draw(i);
+    LedgerTape.Page page = page(1, draw);
     try (Backend.Scope _ = b.scope()) {
       Tensor open = cells.slice(1, i, 1);
 
@@ -51,8 +53,9 @@ public final class RasterWalk extends Walk {
 
       Tensor tokens = b.alloc(DType.I32, batch, 1);
       Tensor probability = b.alloc(DType.F32, batch, 1);
-      b.draw(logits, draw, open, noise.draw(i), number(i), tokens, probability, fault);
+      b.draw(logits, draw, open, noise.draw(i), number(i), tokens, probability, page.drawn(), null, fault);
       b.reveal(grid, open, tokens);
+      turn(page, open);
       tap.accept("tokens", tokens);
       tap.accept("probability", probability);
     }

@@ -2,11 +2,17 @@ package azulejo.runtime.walk;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.GenerationException;
 import azulejo.runtime.Tap;
+import azulejo.runtime.ledger.EntropyLedger;
+import azulejo.runtime.ledger.LedgerTape;
+import azulejo.runtime.sampling.Intervention;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The way from an open token grid to a settled one: what its steps have in common. Which positions a step settles is the walk's choice (the path); which
@@ -26,22 +32,31 @@ public abstract class Walk {
     void stepDone(int step, Tensor grid);
   }
 
+  private static final LedgerTape.Page NO_PAGE = new LedgerTape.Page(null, null, null, null, null, true);
+
   final Backend b;
   final Denoiser denoiser;
-  final float guidance;
   /** I32 [B, L]. */
   final Tensor grid;
   /** I32 [1], for the sampling ops: 0, or the first step with a logit that was not finite, counted from 1. */
   final Tensor fault;
+  private final EntropyLedger.Kind kind;
   private final int steps;
+  private final Draw draw;
   private final Tensor numbers;
+  private final List<Intervention.Edit> edits = new ArrayList<>();
+  private LedgerTape tape;
 
-  /** @param start I32 or I64 [B, L], the grid that the walk begins with */
-  Walk(Backend b, Denoiser denoiser, int steps, float guidance, HostTensor start) {
+  /**
+   * @param draw of each step, before any intervention
+   * @param start I32 or I64 [B, L], the grid that the walk begins with
+   */
+  Walk(Backend b, Denoiser denoiser, EntropyLedger.Kind kind, int steps, Draw draw, HostTensor start) {
     this.b = b;
     this.denoiser = denoiser;
+    this.kind = kind;
     this.steps = steps;
-    this.guidance = guidance;
+    this.draw = draw;
     this.grid = b.alloc(DType.I32, start.shape().toArray());
     b.upload(start, grid);
     this.fault = b.tensor(HostTensor.of("fault", new int[1], 1));
@@ -57,6 +72,39 @@ public abstract class Walk {
 
   public final int steps() {
     return steps;
+  }
+
+  /** Edits the draws of all steps to come, after the interventions before it; what it needs lives in the scope that is open. */
+  public final void intervene(Intervention intervention) {
+    edits.add(intervention.on(b, denoiser.codes()));
+  }
+
+  /** Writes a ledger of all steps to come, in the scope that is open; to be called before the first one. */
+  public final LedgerTape keepLedger() {
+    tape = new LedgerTape(b, kind, steps, grid);
+    return tape;
+  }
+
+  /** The draw of step {@code i} as the interventions leave it. */
+  final Draw draw(int i) {
+    Draw edited = draw;
+    for (Intervention.Edit edit : edits) {
+      edited = edit.apply(edited, i, steps);
+    }
+    return edited;
+  }
+
+  /** Where the ops of a step that draws {@code positions} cells write their ledger, or {@link #NO_PAGE}; to be called outside the step's own scope. */
+  final LedgerTape.Page page(int positions, Draw draw) {
+    return tape == null ? NO_PAGE : tape.page(positions, !draw.greedy());
+  }
+
+  /** Ends a step's page. */
+  final void turn(LedgerTape.Page page, Tensor open) {
+    if (page != NO_PAGE) {
+      b.copy(open, page.open());
+      b.copy(grid, page.grid());
+    }
   }
 
   /**
@@ -91,7 +139,7 @@ public abstract class Walk {
     int step = b.download(fault).toInts()[0];
     if (step != 0) {
       throw new GenerationException("step " + step + " of " + steps + " gave logits that are NaN or infinite: the checkpoint's weights are "
-          + "probably damaged, so compare its files with their source" + (guidance > 1 ? ", or lower the guidance of " + guidance : ""));
+          + "probably damaged, so compare its files with their source" + (draw.guidance() > 1 ? ", or lower the guidance of " + draw.guidance() : ""));
     }
   }
 }
