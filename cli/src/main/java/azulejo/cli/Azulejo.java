@@ -43,6 +43,7 @@ final class Azulejo implements Runnable {
         .addSubcommand(new GenerateCommand(environment))
         .addSubcommand(new ReportCommand(environment))
         .addSubcommand(new MetricsCommand(environment))
+        .addSubcommand(new UsageCommand(environment))
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
         .addSubcommand(WeightsCommand.commandLine(environment))

@@ -7,12 +7,8 @@ import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.ImageGenerator;
 import azulejo.runtime.AtomicFile;
-import azulejo.runtime.AzulejoException;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.OptionException;
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -38,6 +35,9 @@ import tools.jackson.databind.json.JsonMapper;
       "  azulejo generate --prompt \"a small moon\" --prompt \"a pink heart\" --count 4 --out sheet.png",
       "  azulejo generate --prompts prompts.txt --count 8 --out pictures/",
       "  azulejo generate --prompt \"a blue ring\" --count 3 --out ring-{}.png --json > run.json",
+      "  azulejo generate --prompt \"a blue ring\" --codebook keep-top:0.2 --argmax late --out probe.png",
+      "  azulejo generate --paraphrases demo/prompts.json --prompt \"a large red star\" --count 5 --out set.png",
+      "  azulejo generate --prompt \"a blue ring\" --count 4 --path-seed 1 --ledger ring.jsonl --out ring.png",
       "",
       "Several pictures in one file share it as a grid, a row a prompt. With a folder, or a name that has",
       "{} in it, each gets a file of its own, with its number for {}. An option left out takes the",
@@ -50,14 +50,8 @@ final class GenerateCommand implements Runnable {
       description = "Folder of the checkpoint (default: ${DEFAULT-VALUE}, which comes with Azulejo).")
   private Path model;
 
-  @Option(names = "--prompt", paramLabel = "TEXT", description = "What to show; may be given several times.")
-  private List<String> prompts = List.of();
-
-  @Option(names = "--prompts", paramLabel = "FILE", description = "A file with a prompt a line.")
-  private Path promptFile;
-
-  @Option(names = "--class", paramLabel = "N", description = "For models that know classes instead of prompts: a label; may be given several times.")
-  private List<Integer> classes = List.of();
+  @Mixin
+  private PromptOptions prompts;
 
   @Option(names = "--negative", paramLabel = "TEXT", description = "What to steer away from; once for all prompts, or once for each.")
   private List<String> negatives = List.of();
@@ -90,6 +84,17 @@ final class GenerateCommand implements Runnable {
   @Option(names = "--seed", paramLabel = "N", description = "The same seed gives the same picture (default: a new one, which is printed).")
   private Long seed;
 
+  @Option(names = "--path-seed", paramLabel = "N",
+      description = "Freeze the path: every picture takes the same random choices of positions, from this seed, while the tokens vary.")
+  private Long pathSeed;
+
+  @Option(names = "--draw-seed", paramLabel = "N",
+      description = "Freeze the draws: every picture takes the same random numbers for its tokens, from this seed, while the path varies.")
+  private Long drawSeed;
+
+  @Mixin
+  private InterventionOptions interventions;
+
   @Option(names = "--count", paramLabel = "N", defaultValue = "1", description = "Pictures for each prompt (default: ${DEFAULT-VALUE}).")
   private int count;
 
@@ -113,6 +118,14 @@ final class GenerateCommand implements Runnable {
   @Option(names = "--frames", paramLabel = "DIR", description = "Also write the picture after every step to this folder.")
   private Path frames;
 
+  @Option(names = "--ledger", paramLabel = "FILE.jsonl",
+      description = "Write where the randomness came from: each step's entropies and surprisals, and beside it as .csv what they add up to.")
+  private Path ledger;
+
+  @Option(names = "--settle-map", paramLabel = "FILE",
+      description = "Write pictures of the step at which each token settled (left) and of its entropy then (right); named as --out is.")
+  private String settleMap;
+
   @Option(names = "--json", description = "Print settings, files, tokens and times as JSON on standard output.")
   private boolean json;
 
@@ -125,9 +138,22 @@ final class GenerateCommand implements Runnable {
 
   @Override
   public void run() {
-    GenerationRequest request = request();
-    Target target = Target.of(out);
+    GenerationRequest.Builder builder = GenerationRequest.builder();
+    if (count < 1) {
+      throw new OptionException("--count must be 1 or more, not " + count);
+    }
+    List<String> rows = prompts.into(builder, count);
+    GenerationRequest request = complete(builder);
+    Target target = Target.of(out, "--out");
     target.check();
+    Target settleTarget = settleMap == null ? null : Target.of(settleMap, "--settle-map");
+    if (settleTarget != null) {
+      settleTarget.check();
+    }
+    if (ledger != null) {
+      AtomicFile.check(ledger);
+      AtomicFile.check(LedgerFiles.summary(ledger));
+    }
     if (frames != null) {
       AtomicFile.checkFolder(frames);
     }
@@ -136,23 +162,32 @@ final class GenerateCommand implements Runnable {
     status.show("loading " + model + " ...");
     try (Backend backend = backendOption.open(environment.engine());
         ImageGenerator generator = environment.engine().open(environment.resolve(model), backend, weightFormat())) {
-      Map<String, Object> settings = generator.resolve(request);
+      Map<String, Object> settings = new LinkedHashMap<>(generator.resolve(request));
+      prompts.describe(settings);
       Map<String, Double> seconds = new LinkedHashMap<>();
       seconds.put("load", secondsSince(start));
       status.println("model: " + generator.description());
       status.println("backend: " + backend.description());
       status.println("seed: " + request.seed());
 
-      Progress progress = new Progress(status, environment.interrupt(), frames == null ? null : frameSink(request, settings));
+      Progress progress = new Progress(status, environment.interrupt(), frames == null ? null : frameSink(rows, settings));
       List<GeneratedImage> images = generate(generator, request, progress);
       seconds.putAll(progress.seconds());
       long generated = System.nanoTime();
-      Pictures pictures = new Pictures(request.conditions(), settings);
+      Pictures pictures = new Pictures(rows, settings);
       List<Path> files = pictures.write(images, target);
+      List<Path> more = new ArrayList<>();
+      if (settleTarget != null) {
+        more.addAll(pictures.write(SettleMap.of(images, generator.codes()), settleTarget));
+      }
+      if (ledger != null) {
+        LedgerFiles.write(images, ledger);
+        more.addAll(List.of(ledger, LedgerFiles.summary(ledger)));
+      }
       seconds.put("write", secondsSince(generated));
       seconds.put("total", secondsSince(start));
 
-      files.forEach(file -> status.println("wrote " + file));
+      Stream.concat(files.stream(), more.stream()).forEach(file -> status.println("wrote " + file));
       seconds.forEach((stage, time) -> status.println(String.format(Locale.ROOT, "  %-13s %8.2f s", stage.replace('_', ' '), time)
           + (stage.equals("walk") ? String.format(Locale.ROOT, "   %d steps of %.3f s", progress.steps(), time / progress.steps()) : "")));
       if (json) {
@@ -167,28 +202,19 @@ final class GenerateCommand implements Runnable {
     return (System.nanoTime() - nanoTime) / 1e9;
   }
 
-  private GenerationRequest request() {
-    List<String> all = new ArrayList<>(prompts);
-    if (promptFile != null) {
-      all.addAll(readPrompts(promptFile));
-    }
-    if (all.isEmpty() && classes.isEmpty()) {
-      throw new OptionException("there is no prompt: give --prompt TEXT or --prompts FILE, or --class N to a model that knows classes");
-    }
-    if (count < 1) {
-      throw new OptionException("--count must be 1 or more, not " + count);
-    }
-    GenerationRequest.Builder request = GenerationRequest.builder()
-        .prompts(all)
-        .classes(classes)
+  private GenerationRequest complete(GenerationRequest.Builder request) {
+    request
         .negativePrompts(negatives)
-        .imagesPerPrompt(count)
         .temperature(temperature)
+        .interventions(interventions.interventions(environment.resolve(model)))
+        .ledger(ledger != null || settleMap != null)
         .seed(seed == null ? ThreadLocalRandom.current().nextLong(1L << 32) : seed)
         .rng(Arrays.stream(Rng.values())
             .filter(r -> r.name().equalsIgnoreCase(rng))
             .findFirst()
             .orElseThrow(() -> new OptionException("--rng must be philox or torch, not '" + rng + "'")));
+    ifGiven(pathSeed, request::pathSeed);
+    ifGiven(drawSeed, request::drawSeed);
     ifGiven(steps, request::steps);
     ifGiven(guidance, request::guidance);
     ifGiven(guidanceInterval, request::guidanceInterval);
@@ -218,20 +244,6 @@ final class GenerateCommand implements Runnable {
     }
   }
 
-  private static List<String> readPrompts(Path file) {
-    try {
-      List<String> prompts = Files.readString(file).lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
-      if (prompts.isEmpty()) {
-        throw new OptionException("--prompts " + file + " holds no prompt, only blank lines");
-      }
-      return prompts;
-    } catch (CharacterCodingException e) {
-      throw new OptionException("--prompts " + file + " is not UTF-8 text", e);
-    } catch (IOException e) {
-      throw new OptionException("cannot read --prompts " + file + ": " + AzulejoException.reason(e), e);
-    }
-  }
-
   private List<GeneratedImage> generate(ImageGenerator generator, GenerationRequest request, Progress progress) {
     try (Interrupt.Stretch _ = environment.interrupt().stoppable()) {
       List<GeneratedImage> images = generator.generate(request, progress);
@@ -242,13 +254,13 @@ final class GenerateCommand implements Runnable {
     }
   }
 
-  private Progress.FrameSink frameSink(GenerationRequest request, Map<String, Object> settings) {
+  private Progress.FrameSink frameSink(List<String> rows, Map<String, Object> settings) {
     return (step, steps, images) -> {
       AtomicFile.createFolder(frames);
       int digits = Math.max(2, Integer.toString(steps).length());
       Map<String, Object> own = new LinkedHashMap<>(settings);
       own.put("step", step);
-      new Pictures(request.conditions(), own).writeSheet(images, frames.resolve(String.format(Locale.ROOT, "step-%0" + digits + "d.png", step)));
+      new Pictures(rows, own).writeSheet(images, frames.resolve(String.format(Locale.ROOT, "step-%0" + digits + "d.png", step)));
     };
   }
 

@@ -16,10 +16,13 @@ record Target(Path name) {
   private static final String NUMBER = "{}";
   private static final Set<String> OTHER_FORMATS = Set.of("jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "ppm", "avif", "jxl");
 
-  /** @param out a file, a name with {@code {}}, or a folder: one that exists, or a name that ends in a slash */
-  static Target of(String out) {
+  /**
+   * @param out a file, a name with {@code {}}, or a folder: one that exists, or a name that ends in a slash
+   * @param option that asks for it, for messages
+   */
+  static Target of(String out, String option) {
     if (out.isEmpty()) {
-      throw new OptionException("--out needs the name of a file or a folder");
+      throw new OptionException(option + " needs the name of a file or a folder");
     }
     Path path = Path.of(out);
     boolean folder = out.endsWith("/") || Files.isDirectory(path);
@@ -27,7 +30,7 @@ record Target(Path name) {
     String name = target.name.getFileName().toString();
     String extension = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
     if (OTHER_FORMATS.contains(extension)) {
-      throw new OptionException("--out " + out + " asks for the format " + extension + ", but pictures are written as PNG: end the name in .png");
+      throw new OptionException(option + " " + out + " asks for the format " + extension + ", but pictures are written as PNG: end the name in .png");
     }
     return target;
   }

@@ -10,18 +10,30 @@ import azulejo.models.GenerationRequest;
 import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
 import azulejo.runtime.Cancelled;
+import azulejo.runtime.ledger.EntropyLedger;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /** A generator whose pictures are of one colour, by their place in the request, in two steps; a test says what happens at each. */
 final class FakeEngine implements Engine, ImageGenerator {
   static final int WIDTH = 4;
   static final int HEIGHT = 3;
   static final int STEPS = 2;
+
+  /** Of two tokens, one drawn in each step from a fair coin. */
+  static final EntropyLedger LEDGER = new EntropyLedger(EntropyLedger.Kind.RASTER, List.of(step(0), step(1)), new int[] {0, 1},
+      new float[] {(float) Math.log(2), (float) Math.log(2)});
+
+  private static EntropyLedger.Step step(int number) {
+    double bit = Math.log(2);
+    return new EntropyLedger.Step(number, 1, 1, true, bit, bit, bit, bit, 1, bit, bit, 0, 0, 0, 0, new EntropyLedger.Moved(0, 0));
+  }
 
   /** What happens before a step is reported. */
   IntConsumer atStep = _ -> {};
@@ -57,6 +69,29 @@ final class FakeEngine implements Engine, ImageGenerator {
   }
 
   @Override
+  public int codes() {
+    return 9;
+  }
+
+  @Override
+  public int side() {
+    return 16;
+  }
+
+  @Override
+  public int factor() {
+    return 8;
+  }
+
+  /** Each token is the red of its first pixel, modulo the codes. */
+  @Override
+  public int[] encode(Image image) {
+    int columns = image.width() / factor();
+    return IntStream.range(0, columns * (image.height() / factor()))
+        .map(i -> (image.rgb()[3 * (i / columns * factor() * image.width() + i % columns * factor())] & 0xFF) % codes()).toArray();
+  }
+
+  @Override
   public Map<String, Object> resolve(GenerationRequest request) {
     Map<String, Object> settings = new LinkedHashMap<>();
     settings.put("seed", request.seed());
@@ -73,7 +108,8 @@ final class FakeEngine implements Engine, ImageGenerator {
     List<GeneratedImage> images = new ArrayList<>();
     for (String prompt : request.prompts()) {
       for (int i = 0; i < request.imagesPerPrompt(); i++) {
-        images.add(new GeneratedImage(prompt, i, 1, 2, new int[] {7, images.size()}, image(images.size())));
+        images.add(new GeneratedImage(prompt, i, 1, 2, new int[] {7, images.size()}, image(images.size()),
+            request.probe().ledger() ? Optional.of(LEDGER) : Optional.empty()));
       }
     }
     listener.started(Stage.WALK);

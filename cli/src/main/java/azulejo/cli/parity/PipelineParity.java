@@ -5,6 +5,7 @@ import azulejo.kernels.HostTensor;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
+import azulejo.models.Probe;
 import azulejo.models.Image;
 import azulejo.models.amused.Amused;
 import azulejo.models.amused.Amused.MicroConditioning;
@@ -59,7 +60,7 @@ final class PipelineParity {
               arguments.has("guidance_scale") ? OptionalDouble.of(arguments.get("guidance_scale").asDouble()) : OptionalDouble.empty(),
               OptionalInt.empty(), temperatures, OptionalInt.empty(), OptionalDouble.empty(), OptionalDouble.empty(),
               arguments.path("seed").asLong(0), GenerationRequest.Rng.TORCH,
-              integer(arguments, "width"), integer(arguments, "height")),
+              integer(arguments, "width"), integer(arguments, "height"), Probe.NONE),
           new MicroConditioning((float) crop.path(0).asDouble(usual.cropTop()), (float) crop.path(1).asDouble(usual.cropLeft()),
               (float) arguments.path("micro_conditioning_aesthetic_score").asDouble(usual.aestheticScore())));
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
+import azulejo.models.Probe;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.MaskSchedule;
 import java.util.List;
@@ -24,7 +25,7 @@ class AmusedSettingsTest {
   private static GenerationRequest request(List<String> prompts, List<String> negative, int images, OptionalInt steps, OptionalDouble guidance,
       List<Double> temperature, OptionalInt width, OptionalInt height) {
     return new GenerationRequest(prompts, List.of(), negative, images, steps, guidance, OptionalInt.empty(), temperature, OptionalInt.empty(),
-        OptionalDouble.empty(), OptionalDouble.empty(), 7, Rng.TORCH, width, height);
+        OptionalDouble.empty(), OptionalDouble.empty(), 7, Rng.TORCH, width, height, Probe.NONE);
   }
 
   @Test

@@ -26,10 +26,11 @@ import tools.jackson.databind.json.JsonMapper;
  *   <li>anything else: a prompt a line, without paraphrases.
  * </ul>
  */
-final class PromptFile {
+public final class PromptFile {
   private PromptFile() {}
 
-  static List<PromptGroup> read(Path file) {
+  /** @throws OptionException saying what is wrong, and where */
+  public static List<PromptGroup> read(Path file) {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
     String content = content(file);
     List<PromptGroup> groups;

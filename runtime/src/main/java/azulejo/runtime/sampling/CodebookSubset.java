@@ -3,11 +3,21 @@ package azulejo.runtime.sampling;
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
+import azulejo.runtime.AzulejoException;
 import azulejo.runtime.OptionException;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
@@ -17,6 +27,9 @@ import java.util.stream.IntStream;
  * <p>Deconstructing Generative Diversity (arXiv 2512.01831), sections 3.4.1 and 4.4.
  */
 public record CodebookSubset(Rule rule) implements Intervention {
+  private static final Pattern RULE = Pattern.compile("(?<kind>keep-top|drop-top|drop-random):(?<fraction>[0-9]*\\.?[0-9]+)(@(?<seed>-?[0-9]{1,18}))?"
+      + "|mask:(?<mask>.+)");
+
   /** Which codes stay. Fractions are of the V codes, rounded to whole ones. */
   public sealed interface Rule {
     /** Bit v tells whether code v stays. */
@@ -88,27 +101,71 @@ public record CodebookSubset(Rule rule) implements Intervention {
   }
 
   /**
-   * The codes of a mask stay.
+   * The codes of a list stay.
    *
    * @param source where it comes from, for messages
    */
-  public record Mask(boolean[] codes, String source) implements Rule {
+  public record Mask(List<Integer> codes, String source) implements Rule {
     public Mask {
-      codes = codes.clone();
+      codes = List.copyOf(codes);
+    }
+
+    /** Of a file with a code a line; what follows a # is a comment. */
+    public static Mask read(Path file) {
+      try {
+        List<Integer> codes = new ArrayList<>();
+        for (String line : Files.readAllLines(file)) {
+          String code = line.replaceFirst("#.*", "").strip();
+          if (!code.isEmpty()) {
+            codes.add(Integer.valueOf(code));
+          }
+        }
+        return new Mask(codes, file.toString());
+      } catch (NumberFormatException | CharacterCodingException e) {
+        throw new OptionException("the mask " + file + " must have a code a line, a number from 0", e);
+      } catch (IOException e) {
+        throw new OptionException("cannot read the mask " + file + ": " + AzulejoException.reason(e), e);
+      }
     }
 
     @Override
     public boolean[] allowed(int count) {
-      if (count != codes.length) {
-        throw new OptionException("the mask " + source + " is of " + codes.length + " codes, but this model has " + count);
+      boolean[] allowed = new boolean[count];
+      for (int code : codes) {
+        if (code < 0 || code >= count) {
+          throw new OptionException("the mask " + source + " names code " + code + ", but this model has codes from 0 to " + (count - 1));
+        }
+        allowed[code] = true;
       }
-      return codes.clone();
+      return allowed;
     }
 
     @Override
     public String text() {
       return "mask:" + source;
     }
+  }
+
+  /**
+   * Of "keep-top:F", "drop-top:F", "drop-random:F" or "drop-random:F@SEED", or "mask:FILE".
+   *
+   * @param usage asked for the frequencies if they are needed
+   */
+  public static CodebookSubset of(String text, Supplier<Usage> usage) {
+    Matcher rule = RULE.matcher(text);
+    if (!rule.matches() || rule.group("seed") != null && !rule.group("kind").equals("drop-random")) {
+      throw new OptionException("a codebook subset is keep-top:FRACTION, drop-top:FRACTION, drop-random:FRACTION@SEED or mask:FILE, not '" + text + "'");
+    }
+    if (rule.group("mask") != null) {
+      return new CodebookSubset(Mask.read(Path.of(rule.group("mask"))));
+    }
+    double fraction = Double.parseDouble(rule.group("fraction"));
+    requireFraction(fraction);
+    return switch (rule.group("kind")) {
+      case "keep-top" -> keepTop(usage.get(), fraction);
+      case "drop-top" -> dropTop(usage.get(), fraction);
+      default -> dropRandom(fraction, rule.group("seed") == null ? 0 : Long.parseLong(rule.group("seed")));
+    };
   }
 
   public static CodebookSubset keepTop(Usage usage, double fraction) {
@@ -123,7 +180,7 @@ public record CodebookSubset(Rule rule) implements Intervention {
     return new CodebookSubset(new DropRandom(fraction, seed));
   }
 
-  public static CodebookSubset mask(boolean[] codes, String source) {
+  public static CodebookSubset mask(List<Integer> codes, String source) {
     return new CodebookSubset(new Mask(codes, source));
   }
 
