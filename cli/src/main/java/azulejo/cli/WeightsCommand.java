@@ -20,6 +20,7 @@ final class WeightsCommand implements Runnable {
         .addSubcommand(new WeightsInspectCommand(environment))
         .addSubcommand(new WeightsVerifyCommand(environment))
         .addSubcommand(new WeightsConvertCommand(environment))
+        .addSubcommand(new WeightsQuantizeCommand(environment))
         .addSubcommand(new WeightsSynthCommand(environment));
   }
 

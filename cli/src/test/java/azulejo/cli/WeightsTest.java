@@ -78,6 +78,16 @@ class WeightsTest extends CliTest {
     assertThat(err()).contains("--dtype must be f32, f16 or bf16");
   }
 
+  @Test
+  void quantizeReportsWhatIsLost() {
+    assertThat(run("weights", "quantize", DEMO.resolve("autoregressive/t5"), dir.resolve("t5.safetensors"))).isZero();
+    assertThat(out().lines()).hasSize(7).last().asString().matches(" +all 21 +0\\.\\d\\d %");
+    assertThat(run("weights", "quantize", DEMO.resolve("autoregressive/t5"), dir.resolve("t5.safetensors"), "--tensors")).isZero();
+    assertThat(out().lines()).hasSize(23);
+    assertThat(run("weights", "quantize", DEMO.resolve("lpips/lpips_alex.safetensors"), dir.resolve("x.safetensors"))).isEqualTo(1);
+    assertThat(err()).hasLineCount(1);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"inspect", "verify"})
   void refusesWhatIsNoCheckpoint(String command) throws IOException {

@@ -52,14 +52,10 @@ public record Inspection(Path path, String model, boolean runs, List<Component> 
   }
 
   /**
+   * @param parameters how many of its elements are weights: all or none
    * @param linear whether it is the weight of a linear layer, which the engine can keep in fewer bytes; where the model is not known, any matrix
    */
-  public record Entry(String name, DType dtype, Shape shape, boolean linear) {
-    /** Integer tensors are tables, but the bytes of a quantised weight are parameters. */
-    long parameters() {
-      return dtype.isFloat() || dtype == DType.I8 && linear ? shape.elements() : 0;
-    }
-
+  public record Entry(String name, DType dtype, Shape shape, long parameters, boolean linear) {
     long bytes() {
       return shape.elements() * dtype.bytes();
     }
@@ -120,8 +116,9 @@ public record Inspection(Path path, String model, boolean runs, List<Component> 
     return checkpoint.names().stream().map(name -> {
       DType dtype = checkpoint.dtype(name);
       Shape shape = checkpoint.shape(name);
-      boolean linear = asked != null ? uses.get(name) == Audit.Use.MATRIX : shape.rank() == 2 && (dtype.isFloat() || dtype == DType.I8);
-      return new Entry(name, dtype, shape, linear);
+      long parameters = checkpoint.isParameter(name) ? shape.elements() : 0;
+      boolean linear = asked != null ? uses.get(name) == Audit.Use.MATRIX : shape.rank() == 2 && parameters > 0;
+      return new Entry(name, dtype, shape, parameters, linear);
     }).toList();
   }
 }

@@ -44,13 +44,20 @@ final class Manifest {
    */
   record Fault(String file, String problem) {}
 
-  /** The folder's manifest, empty where it has none. */
+  /** The manifests of a folder and of those directly in it, as one; empty where there are none. */
   static Manifest of(Path folder) {
-    Path file = folder.resolve(NAME);
-    return Files.exists(file) ? read(folder, file) : new Manifest(folder, linkedBlobs(folder));
+    SequencedMap<String, String> digests = new LinkedHashMap<>();
+    try (Stream<Path> files = Files.find(folder, 2, (file, _) -> file.getFileName().toString().equals(NAME) && Files.isRegularFile(file))) {
+      for (Path file : files.sorted().toList()) {
+        read(file).forEach((name, digest) -> digests.put(folder.relativize(file.resolveSibling(name)).toString(), digest));
+      }
+    } catch (IOException e) {
+      throw new CheckpointException("cannot read " + folder + ": " + AzulejoException.reason(e), e);
+    }
+    return new Manifest(folder, digests.isEmpty() ? linkedBlobs(folder) : digests);
   }
 
-  private static Manifest read(Path folder, Path file) {
+  private static SequencedMap<String, String> read(Path file) {
     SequencedMap<String, String> digests = new LinkedHashMap<>();
     try {
       if (Files.size(file) > MAX_BYTES) {
@@ -67,7 +74,7 @@ final class Manifest {
     } catch (IOException e) {
       throw new CheckpointException("cannot read " + file + " as UTF-8 text: " + AzulejoException.reason(e), e);
     }
-    return new Manifest(folder, digests);
+    return digests;
   }
 
   private static boolean isInside(String name) {
@@ -117,7 +124,7 @@ final class Manifest {
   static void add(Path written) {
     Path folder = written.toAbsolutePath().getParent();
     Path file = folder.resolve(NAME);
-    Map<String, String> digests = new TreeMap<>(Files.exists(file) ? read(folder, file).digests : Map.of());
+    Map<String, String> digests = new TreeMap<>(Files.exists(file) ? read(file) : Map.of());
     digests.put(written.getFileName().toString(), Digests.sha256(written, _ -> { }));
     String text = digests.entrySet().stream().map(e -> e.getValue() + "  " + e.getKey() + "\n").collect(Collectors.joining());
     AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));

@@ -67,12 +67,17 @@ public final class Audit {
     }
     try {
       T value = read.get();
-      asked.put(name, new Asked(name, use, shape, Verdict.FOUND, ""));
+      note(new Asked(name, use, shape, Verdict.FOUND, ""));
       return value;
     } catch (CheckpointException e) {
-      asked.put(name, new Asked(name, use, shape, checkpoint.has(name) ? Verdict.WRONG : Verdict.MISSING, e.getMessage()));
+      note(new Asked(name, use, shape, checkpoint.has(name) ? Verdict.WRONG : Verdict.MISSING, e.getMessage()));
       return placeholder.get();
     }
+  }
+
+  /** A weight that is asked for twice, such as a tied embedding, is a matrix only if it is nothing else too. */
+  private void note(Asked tensor) {
+    asked.merge(tensor.name, tensor, (before, now) -> before.use == Use.MATRIX ? now : before);
   }
 
   private record NoBuffer(long byteSize) implements Buffer {}

@@ -234,10 +234,20 @@ public final class Checkpoint implements AutoCloseable {
     return new ArrayList<>(unused);
   }
 
-  /** The number of float elements: integer tensors are tables, not parameters. */
+  /** The number of weights: float elements and {@link Quantised} bytes. Other integer tensors are tables, and scales belong to their bytes. */
   public long parameters() {
-    return places.entrySet().stream().filter(place -> place.getValue().dtype(place.getKey()).isFloat())
-        .mapToLong(place -> place.getValue().shape(place.getKey()).elements()).sum();
+    return names().stream().filter(this::isParameter).mapToLong(name -> shape(name).elements()).sum();
+  }
+
+  /** Whether a tensor's elements are weights. */
+  public boolean isParameter(String name) {
+    boolean scales = name.endsWith(Quantised.SCALE) && isQuantised(name.substring(0, name.length() - Quantised.SCALE.length()));
+    return dtype(name).isFloat() ? !scales : isQuantised(name);
+  }
+
+  /** Whether a tensor is bytes that have scales. */
+  public boolean isQuantised(String name) {
+    return has(name) && dtype(name) == DType.I8 && has(name + Quantised.SCALE);
   }
 
   /** The file that a tensor lies in. */
