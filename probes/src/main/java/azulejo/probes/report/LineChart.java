@@ -46,7 +46,7 @@ final class LineChart {
   private static void frame(Svg svg, Frame frame, Axis y, double left, double width, boolean first, int headingAt) {
     boolean levels = !frame.levels.isEmpty();
     double inset = levels ? width / 4 : 6;
-    double[] xs = frame.series.stream().flatMap(s -> s.points().stream()).mapToDouble(Series.Point::x).toArray();
+    double[] xs = frame.series.stream().flatMap(s -> s.points().stream()).mapToDouble(Series.Point::x).filter(Double::isFinite).toArray();
     Axis x = levels ? new Axis(0, frame.levels.size() - 1, 1, left + inset, left + width - inset) : within(xs, left + inset, left + width - inset);
     for (double tick : y.ticks()) {
       svg.line(left, y.at(tick), left + width, y.at(tick), "grid");
@@ -66,6 +66,10 @@ final class LineChart {
     boolean many = series.stream().anyMatch(s -> s.points().size() > MANY);
     for (int i = 0; i < series.size(); i++) {
       Series s = series.get(i);
+      if (s.isLevel()) {
+        level(svg, s, y, left, width);
+        continue;
+      }
       // Intervals of the same level stand beside each other.
       double shift = !levels ? 0 : (i - (series.size() - 1) / 2.0) * 3;
       List<Svg.Point> line = s.points().stream().map(p -> new Svg.Point(x.at(p.x()) + shift, y.at(p.y().value()))).toList();
@@ -82,6 +86,14 @@ final class LineChart {
         line.forEach(p -> svg.mark(p.x(), p.y(), s.style()));
       }
     }
+  }
+
+  private static void level(Svg svg, Series series, Axis y, double left, double width) {
+    Estimate e = series.points().getFirst().y();
+    if (e.hasInterval()) {
+      svg.rect(left, y.at(e.high()), width, y.at(e.low()) - y.at(e.high()), "band s" + series.style());
+    }
+    svg.line(left, y.at(e.value()), left + width, y.at(e.value()), "curve s" + series.style() + " d" + series.style());
   }
 
   /** From zero, as schedules and shares begin there. */
@@ -101,7 +113,9 @@ final class LineChart {
         y += 18;
       }
       svg.line(x, y - 4, x + 24, y - 4, "curve s" + s.style() + " d" + s.style());
-      svg.mark(x + 12, y - 4, s.style());
+      if (!s.isLevel()) {
+        svg.mark(x + 12, y - 4, s.style());
+      }
       svg.text(x + 29, y, "label", label);
       x += width + 8;
     }

@@ -164,7 +164,7 @@ final class ProbeFigures {
         List<Series> series = new ArrayList<>();
         for (Condition b : baseline) {
           analysis.estimate(model, b, metric).filter(_ -> !points.isEmpty()).ifPresent(e -> {
-            series.add(new Series("Baseline", 0, List.of(new Series.Point(points.getFirst().x(), e), new Series.Point(points.getLast().x(), e))));
+            series.add(Series.level("Baseline", 0, e));
             rows.add(ratioRow(model, b, metric, 1, e));
           });
         }

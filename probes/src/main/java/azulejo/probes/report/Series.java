@@ -10,4 +10,13 @@ import java.util.List;
  */
 record Series(String label, int style, List<Point> points) {
   record Point(double x, Estimate y) {}
+
+  /** One number that holds for every x. */
+  static Series level(String label, int style, Estimate y) {
+    return new Series(label, style, List.of(new Point(Double.NaN, y)));
+  }
+
+  boolean isLevel() {
+    return points.size() == 1 && Double.isNaN(points.getFirst().x);
+  }
 }

@@ -62,10 +62,11 @@ final class Svg {
   /** A series' mark: every series has a shape of its own as well as a colour. */
   void mark(double x, double y, int series) {
     String style = "mark s" + series;
-    switch (series % 4) {
+    switch (series) {
       case 0 -> body.append(format("<circle cx=\"%s\" cy=\"%s\" r=\"3.6\" class=\"%s\"/>", at(x), at(y), style));
-      case 1 -> rect(x - 3.3, y - 3.3, 6.6, 6.6, style);
-      case 2 -> polygon(List.of(new Point(x, y - 4.4), new Point(x + 4.2, y + 3.4), new Point(x - 4.2, y + 3.4)), style);
+      case 1, 5 -> rect(x - 3.3, y - 3.3, 6.6, 6.6, style);
+      case 2, 6 -> polygon(List.of(new Point(x, y - 4.4), new Point(x + 4.2, y + 3.4), new Point(x - 4.2, y + 3.4)), style);
+      case 4 -> polygon(List.of(new Point(x, y + 4.4), new Point(x + 4.2, y - 3.4), new Point(x - 4.2, y - 3.4)), style);
       default -> polygon(List.of(new Point(x, y - 4.8), new Point(x + 4.8, y), new Point(x, y + 4.8), new Point(x - 4.8, y)), style);
     }
   }
