@@ -1,5 +1,6 @@
 package azulejo.models.clip;
 
+import azulejo.kernels.Activation;
 import azulejo.kernels.AttentionMask;
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
@@ -22,7 +23,8 @@ import java.util.stream.IntStream;
  */
 public final class ClipVisionEncoder {
   /** The fields of {@code config.json}'s {@code vision_config}. */
-  public record Config(int hiddenSize, int imageSize, int patchSize, int numHiddenLayers, ClipLayer.Config layer) {
+  public record Config(int hiddenSize, int intermediateSize, int numHiddenLayers, int numAttentionHeads, int imageSize, int patchSize, Activation hiddenAct,
+      float layerNormEps) {
     /** Of a vision model's own configuration, or of a whole CLIP model's. */
     public static Config of(JsonConfig root) {
       JsonConfig json = root.has("vision_config") ? root.section("vision_config") : root;
@@ -32,7 +34,11 @@ public final class ClipVisionEncoder {
       if (patch < 1 || image < patch) {
         throw json.fault("patch_size", "is " + patch + ", which does not fit image_size " + image);
       }
-      return new Config(layer.width(), image, patch, ClipLayer.Config.layers(json), layer);
+      return new Config(layer.width(), layer.intermediate(), ClipLayer.Config.layers(json), layer.heads(), image, patch, layer.activation(), layer.eps());
+    }
+
+    private ClipLayer.Config layer() {
+      return new ClipLayer.Config(hiddenSize, intermediateSize, numAttentionHeads, hiddenAct, layerNormEps, AttentionMask.NONE);
     }
 
     /** Patches along a side. */
@@ -75,7 +81,7 @@ public final class ClipVisionEncoder {
     // spelt so in the official code
     preNormWeight = vision.tensor("pre_layrnorm.weight", width);
     preNormBias = vision.tensor("pre_layrnorm.bias", width);
-    layers = IntStream.range(0, config.numHiddenLayers).mapToObj(i -> new ClipLayer(config.layer, vision.at("encoder.layers").at(i))).toList();
+    layers = IntStream.range(0, config.numHiddenLayers).mapToObj(i -> new ClipLayer(config.layer(), vision.at("encoder.layers").at(i))).toList();
     postNormWeight = vision.tensor("post_layernorm.weight", width);
     postNormBias = vision.tensor("post_layernorm.bias", width);
   }
@@ -89,7 +95,7 @@ public final class ClipVisionEncoder {
     long batch = pixels.dim(0);
     long patches = config.tokens() - 1;
     int width = config.hiddenSize;
-    float eps = config.layer.eps();
+    float eps = config.layerNormEps;
     Tensor x = b.alloc(DType.F32, batch, 1 + patches, width);
     Tensor pooled = b.alloc(DType.F32, batch, width);
     Tensor classes = x.slice(1, 0, 1).reshape(batch, width);
