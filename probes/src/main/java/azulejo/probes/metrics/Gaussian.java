@@ -8,7 +8,7 @@ import org.ejml.dense.row.CommonOps_DDRM;
  * The normal distribution that FID takes a collection's features for.
  *
  * @param mean [D]
- * @param factor A [D, K] with {@code A A^T} the covariance, K the smaller of D and the number of images
+ * @param factor A [D, K] with {@code A A^T} the covariance, K at most the smaller of D and the number of images
  */
 public record Gaussian(double[] mean, DMatrixRMaj factor) {
   /** Of vectors of one length; at least two. The covariance is that of a sample, over n - 1. */

@@ -2,6 +2,8 @@ package azulejo.probes.metrics;
 
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntFunction;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
@@ -47,24 +49,23 @@ public final class KernelDistance {
   }
 
   private static double discrepancy(List<float[]> x, List<float[]> y) {
-    double across = 0;
-    for (float[] a : x) {
-      for (float[] b : y) {
-        across += kernel(a, b);
-      }
-    }
+    double across = sum(x, i -> IntStream.range(0, y.size()).mapToDouble(j -> kernel(x.get(i), y.get(j))));
     return within(x) + within(y) - 2 * across / ((double) x.size() * y.size());
   }
 
   /** The mean over all pairs of different vectors. */
   private static double within(List<float[]> x) {
-    double sum = 0;
-    for (int i = 0; i < x.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        sum += kernel(x.get(i), x.get(j));
-      }
-    }
+    double sum = sum(x, i -> IntStream.range(0, i).mapToDouble(j -> kernel(x.get(i), x.get(j))));
     return 2 * sum / ((double) x.size() * (x.size() - 1));
+  }
+
+  /** Of rows that are summed on all processors, and then added up in their order: the same number each time. */
+  private static double sum(List<float[]> x, IntFunction<DoubleStream> row) {
+    double sum = 0;
+    for (double part : IntStream.range(0, x.size()).parallel().mapToDouble(i -> row.apply(i).sum()).toArray()) {
+      sum += part;
+    }
+    return sum;
   }
 
   private static double kernel(float[] a, float[] b) {

@@ -1,6 +1,8 @@
 package azulejo.probes.metrics;
 
+import java.util.Arrays;
 import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.CommonOps_DDRM;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
 import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 import org.ejml.interfaces.decomposition.SingularValueDecomposition_F64;
@@ -11,7 +13,10 @@ final class Spectra {
 
   /** Of a symmetric positive semi-definite matrix, which is overwritten: rounding may leave values a little below zero, which become 0. */
   static double[] eigenvalues(DMatrixRMaj symmetric) {
-    EigenDecomposition_F64<DMatrixRMaj> eigen = decomposed(symmetric, false);
+    EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(symmetric.numRows, false, true);
+    if (!eigen.decompose(symmetric)) {
+      throw new ArithmeticException("the eigenvalues of a " + symmetric.numRows + "x" + symmetric.numRows + " matrix did not converge");
+    }
     double[] values = new double[symmetric.numRows];
     for (int i = 0; i < values.length; i++) {
       values[i] = Math.max(0, eigen.getEigenvalue(i).real);
@@ -19,27 +24,35 @@ final class Spectra {
     return values;
   }
 
-  /** A with {@code A A^T} the symmetric positive semi-definite matrix, which is overwritten. */
+  /**
+   * A [N, K] with {@code A A^T} the symmetric positive semi-definite matrix [N, N], by Cholesky's method with pivots: K is its rank as far as rounding shows
+   * it. It takes a quarter of the time of eigenvectors.
+   */
   static DMatrixRMaj factor(DMatrixRMaj symmetric) {
     int n = symmetric.numRows;
-    EigenDecomposition_F64<DMatrixRMaj> eigen = decomposed(symmetric, true);
     DMatrixRMaj factor = new DMatrixRMaj(n, n);
+    double[] left = new double[n];
     for (int i = 0; i < n; i++) {
-      double root = Math.sqrt(Math.max(0, eigen.getEigenvalue(i).real));
-      DMatrixRMaj vector = eigen.getEigenVector(i);
-      for (int row = 0; row < n; row++) {
-        factor.set(row, i, root * vector.get(row));
+      left[i] = symmetric.get(i, i);
+    }
+    double nothing = n * 0x1p-52 * Arrays.stream(left).max().orElse(0);
+    int rank = 0;
+    for (; rank < n; rank++) {
+      int pivot = 0;
+      for (int i = 1; i < n; i++) {
+        pivot = left[i] > left[pivot] ? i : pivot;
+      }
+      if (left[pivot] <= nothing) {
+        break;
+      }
+      double root = Math.sqrt(left[pivot]);
+      for (int i = 0; i < n; i++) {
+        double value = left[i] == 0 ? 0 : (symmetric.get(i, pivot) - Vectors.dot(factor.data, i * n, factor.data, pivot * n, rank)) / root;
+        factor.set(i, rank, value);
+        left[i] = i == pivot ? 0 : Math.max(0, left[i] - value * value);
       }
     }
-    return factor;
-  }
-
-  private static EigenDecomposition_F64<DMatrixRMaj> decomposed(DMatrixRMaj symmetric, boolean vectors) {
-    EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(symmetric.numRows, vectors, true);
-    if (!eigen.decompose(symmetric)) {
-      throw new ArithmeticException("the eigenvalues of a " + symmetric.numRows + "x" + symmetric.numRows + " matrix did not converge");
-    }
-    return eigen;
+    return CommonOps_DDRM.extract(factor, 0, n, 0, Math.max(1, rank));
   }
 
   /** The sum of the singular values of a matrix, which is overwritten. */

@@ -23,6 +23,25 @@ final class Vectors {
     return s0 + s1 + (s2 + s3);
   }
 
+  /** Of {@code n} numbers each from a place on. */
+  static double dot(double[] a, int fromA, double[] b, int fromB, int n) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = 0;
+    for (; i <= n - 4; i += 4) {
+      s0 += a[fromA + i] * b[fromB + i];
+      s1 += a[fromA + i + 1] * b[fromB + i + 1];
+      s2 += a[fromA + i + 2] * b[fromB + i + 2];
+      s3 += a[fromA + i + 3] * b[fromB + i + 3];
+    }
+    for (; i < n; i++) {
+      s0 += a[fromA + i] * b[fromB + i];
+    }
+    return s0 + s1 + (s2 + s3);
+  }
+
   /** 0 with a vector of no length. */
   static double cosine(float[] a, float[] b) {
     double lengths = Math.sqrt(dot(a, a) * dot(b, b));
