@@ -181,7 +181,7 @@ final class GenerateCommand implements Runnable {
         more.addAll(pictures.write(SettleMap.of(images, generator.codes()), settleTarget));
       }
       if (ledger != null) {
-        LedgerFiles.write(images, ledger);
+        LedgerFiles.write(images, generator.codes(), progress.drawn(), ledger);
         more.addAll(List.of(ledger, LedgerFiles.summary(ledger)));
       }
       seconds.put("write", secondsSince(generated));

@@ -5,12 +5,14 @@ import azulejo.runtime.AtomicFile;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.ledger.EntropyLedger;
 import azulejo.runtime.ledger.Estimate;
+import azulejo.runtime.sampling.Usage;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.LongStream;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The ledger of a run as files: a line of JSON for each step of each image, in nats, and beside it a CSV of what they add up to, in bits. */
@@ -28,7 +30,11 @@ final class LedgerFiles {
     return ledger.resolveSibling(name.substring(0, name.length() - ENDING.length()) + ".csv");
   }
 
-  static void write(List<GeneratedImage> images, Path file) {
+  /**
+   * @param codes V
+   * @param drawn how often each code was drawn, draws that were thrown away too; without any, none were counted
+   */
+  static void write(List<GeneratedImage> images, int codes, long[] drawn, Path file) {
     StringBuilder lines = new StringBuilder();
     StringBuilder csv = new StringBuilder("image,prompt,index,quantity,estimator,kind,bits,bits_per_token\n");
     for (int number = 0; number < images.size(); number++) {
@@ -43,8 +49,20 @@ final class LedgerFiles {
             .append(String.format(Locale.ROOT, ",%.4f,%.6f%n", estimate.bits(), estimate.bits() / ledger.cells()));
       }
     }
+    usage(csv, "codes of the pictures", Usage.count(images.stream().map(GeneratedImage::tokens).toList(), codes, "the pictures"));
+    if (LongStream.of(drawn).sum() > 0) {
+      usage(csv, "codes drawn", new Usage(drawn, "the draws"));
+    }
     AtomicFile.write(file, lines.toString().getBytes(StandardCharsets.UTF_8));
     AtomicFile.write(summary(file), csv.toString().getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** H(Z) of all pictures together, a token's. */
+  private static void usage(StringBuilder csv, String what, Usage usage) {
+    csv.append(String.format(Locale.ROOT, "all,,,H(Z),\"%s, %d of %d, by frequency\",lower bound,,%.6f%n", what, usage.used(), usage.counts().length,
+        usage.entropy() / Math.log(2)));
+    csv.append(String.format(Locale.ROOT, "all,,,H(Z),\"%s, corrected as by Miller and Madow\",nearly unbiased,,%.6f%n", what,
+        usage.entropyMillerMadow() / Math.log(2)));
   }
 
   private static Map<String, Object> line(int number, GeneratedImage image, EntropyLedger ledger, EntropyLedger.Step step) {

@@ -2,6 +2,7 @@ package azulejo.cli;
 
 import azulejo.models.GenerationListener;
 import azulejo.models.Image;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -23,6 +24,7 @@ final class Progress implements GenerationListener {
   private long walkStart;
   private long frameNanos;
   private int steps;
+  private long[] drawn = new long[0];
 
   /** Takes the picture of each image after a step. */
   interface FrameSink {
@@ -46,6 +48,17 @@ final class Progress implements GenerationListener {
   public void finished(Stage stage, long nanos) {
     this.nanos.merge(stage, stage == Stage.WALK ? nanos - frameNanos : nanos, Long::sum);
     status.clear();
+  }
+
+  @Override
+  public void codes(int[] drawn) {
+    this.drawn = Arrays.copyOf(this.drawn, drawn.length);
+    Arrays.setAll(this.drawn, code -> this.drawn[code] + drawn[code]);
+  }
+
+  /** How often each code was drawn; empty where nothing was counted. */
+  long[] drawn() {
+    return drawn;
   }
 
   @Override

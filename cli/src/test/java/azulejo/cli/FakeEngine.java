@@ -112,6 +112,9 @@ final class FakeEngine implements Engine, ImageGenerator {
             request.probe().ledger() ? Optional.of(LEDGER) : Optional.empty()));
       }
     }
+    if (request.probe().ledger()) {
+      listener.codes(new int[] {2, 0, 0, 0, 0, 0, 0, 2, 0});
+    }
     listener.started(Stage.WALK);
     for (int step = 1; step <= STEPS; step++) {
       atStep.accept(step);

@@ -72,7 +72,7 @@ class InterventionsTest extends CliTest {
     assertThat(files()).isEmpty();
   }
 
-  /** The fake's ledger: two tokens, each out of one bit. */
+  /** The fake's ledger: two tokens, each out of one bit; its tokens are 7 and the picture's number, 2 of each code drawn. Half a nat over 4 is 0.18 bits. */
   @Test
   void writesTheLedgerAndTheSettleMap() throws IOException {
     assertThat(run("generate", "--prompt", "a \"star\"", "--count", 2, "--ledger", dir.resolve("l.jsonl"), "--settle-map", dir.resolve("map-{}.png"), "--out",
@@ -86,10 +86,14 @@ class InterventionsTest extends CliTest {
     assertThat(line.get("image").asInt()).isEqualTo(1);
     assertThat(line.get("step").asInt()).isEqualTo(2);
     assertThat(line.get("entropy_truncated").asDouble()).isEqualTo(Math.log(2));
-    assertThat(Files.readAllLines(dir.resolve("l.csv"))).hasSize(9)
+    assertThat(Files.readAllLines(dir.resolve("l.csv"))).hasSize(13)
         .startsWith("image,prompt,index,quantity,estimator,kind,bits,bits_per_token",
             "0,\"a \"\"star\"\"\",0,\"H(P|X)\",\"the order is fixed\",exact,0.0000,0.000000",
-            "0,\"a \"\"star\"\"\",0,\"H(Z|P,X)\",\"entropy before each draw\",unbiased,2.0000,1.000000");
+            "0,\"a \"\"star\"\"\",0,\"H(Z|P,X)\",\"entropy before each draw\",unbiased,2.0000,1.000000")
+        .endsWith("all,,,H(Z),\"codes of the pictures, 3 of 9, by frequency\",lower bound,,1.500000",
+            "all,,,H(Z),\"codes of the pictures, corrected as by Miller and Madow\",nearly unbiased,,1.860674",
+            "all,,,H(Z),\"codes drawn, 2 of 9, by frequency\",lower bound,,1.000000",
+            "all,,,H(Z),\"codes drawn, corrected as by Miller and Madow\",nearly unbiased,,1.180337");
 
     Image map = Png.decode("map", Files.readAllBytes(dir.resolve("map-000.png")));
     assertThat(map.width()).as("a grid of 2 x 1 cells, twice, with a gap").isEqualTo(2 * 4 + 4);

@@ -192,6 +192,7 @@ public abstract class Generation {
         requireGoingOn();
       });
       read(walk.grid(), batch);
+      tape.ifPresent(written -> listener.codes(b.download(written.usage()).toInts()));
       tape.map(LedgerTape::read).ifPresent(read -> IntStream.range(0, batch.size()).forEach(i -> ledgers.put(batch.get(i), read.get(i))));
     }
   }

@@ -27,6 +27,13 @@ public interface GenerationListener {
    */
   default void step(int step, int steps, Supplier<List<Image>> frames) {}
 
+  /**
+   * The tokens of some of the images have been drawn; heard with a ledger only, and not of a diffusion.
+   *
+   * @param drawn [V] how often each code was, draws that a walk threw away too
+   */
+  default void codes(int[] drawn) {}
+
   /** Asked between steps; true ends the generation with {@link azulejo.runtime.Cancelled}. */
   default boolean cancelled() {
     return false;

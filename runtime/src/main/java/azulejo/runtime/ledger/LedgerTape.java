@@ -34,15 +34,25 @@ public final class LedgerTape {
   private final Kind kind;
   private final int steps;
   private final Tensor before;
+  private final Tensor usage;
   private final List<Page> pages = new ArrayList<>();
 
-  /** @param grid I32 [B, L] as the walk begins */
-  public LedgerTape(Backend b, Kind kind, int steps, Tensor grid) {
+  /**
+   * @param grid I32 [B, L] as the walk begins
+   * @param codes V
+   */
+  public LedgerTape(Backend b, Kind kind, int steps, Tensor grid, int codes) {
     this.b = b;
     this.kind = kind;
     this.steps = steps;
     this.before = b.alloc(DType.I32, grid.shape().toArray());
     b.copy(grid, before);
+    this.usage = b.tensor(HostTensor.of("usage", new int[codes], codes));
+  }
+
+  /** I32 [V]: how often each code was drawn so far, in all images together, draws that the walk threw away too; in a diffusion nothing is counted. */
+  public Tensor usage() {
+    return usage;
   }
 
   /** A page for the next step, which draws {@code positions} cells of an image; to be called outside the step's own scope. */

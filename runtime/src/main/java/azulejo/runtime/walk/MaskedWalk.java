@@ -62,7 +62,7 @@ public final class MaskedWalk extends Walk {
       Tensor step = number(i);
       Tensor tokens = b.alloc(DType.I32, batch, bound);
       Tensor probability = b.alloc(DType.F32, batch, bound);
-      b.draw(logits, draw, open, noise.draw(i), step, tokens, probability, page.drawn(), null, fault);
+      b.draw(logits, draw, open, noise.draw(i), step, tokens, probability, page.drawn(), usage(), fault);
       b.reveal(grid, open, tokens);
       tap.accept("pred_original_sample", grid);
 

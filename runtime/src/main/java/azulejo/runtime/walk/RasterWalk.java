@@ -53,7 +53,7 @@ public final class RasterWalk extends Walk {
 
       Tensor tokens = b.alloc(DType.I32, batch, 1);
       Tensor probability = b.alloc(DType.F32, batch, 1);
-      b.draw(logits, draw, open, noise.draw(i), number(i), tokens, probability, page.drawn(), null, fault);
+      b.draw(logits, draw, open, noise.draw(i), number(i), tokens, probability, page.drawn(), usage(), fault);
       b.reveal(grid, open, tokens);
       turn(page, open);
       tap.accept("tokens", tokens);

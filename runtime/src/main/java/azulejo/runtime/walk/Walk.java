@@ -81,7 +81,7 @@ public abstract class Walk {
 
   /** Writes a ledger of all steps to come, in the scope that is open; to be called before the first one. */
   public final LedgerTape keepLedger() {
-    tape = new LedgerTape(b, kind, steps, grid);
+    tape = new LedgerTape(b, kind, steps, grid, denoiser.codes());
     return tape;
   }
 
@@ -97,6 +97,11 @@ public abstract class Walk {
   /** Where the ops of a step that draws {@code positions} cells write their ledger, or {@link #NO_PAGE}; to be called outside the step's own scope. */
   final LedgerTape.Page page(int positions, Draw draw) {
     return tape == null ? NO_PAGE : tape.page(positions, !draw.greedy());
+  }
+
+  /** Where a draw counts its tokens: null without a ledger. */
+  final Tensor usage() {
+    return tape == null ? null : tape.usage();
   }
 
   /** Ends a step's page. */
