@@ -200,7 +200,7 @@ final class Analysis {
     if (factors.paraphrase()) {
       names.add("paraphrase");
     }
-    return names.isEmpty() ? "baseline" : String.join(" with ", names);
+    return names.isEmpty() ? "baseline" : String.join(" + ", names);
   }
 
   Optional<Conclusion> conclusion(Model model) {

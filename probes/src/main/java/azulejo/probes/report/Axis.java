@@ -77,6 +77,9 @@ record Axis(double low, double high, double step, double from, double to) {
   }
 
   String label(double tick) {
+    if (step < 1e-5 || step >= 1e6) {
+      return tick == 0 ? "0" : String.format(Locale.ROOT, "%.1e", tick).replace('-', '\u2212');
+    }
     int decimals = (int) Math.clamp(-Math.floor(Math.log10(step) + 1e-9), 0, 6);
     return String.format(Locale.ROOT, "%." + decimals + "f", Math.abs(tick) < step / 2 ? 0.0 : tick).replace('-', '\u2212');
   }

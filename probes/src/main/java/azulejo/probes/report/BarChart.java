@@ -14,8 +14,11 @@ final class BarChart {
 
   private BarChart() {}
 
-  /** @param remark beside the number, or empty */
-  record Bar(String label, int style, Estimate value, String remark) {}
+  /**
+   * @param remark beside the number, or empty
+   * @param clear whether the remark stands beyond doubt, which makes it bold
+   */
+  record Bar(String label, int style, Estimate value, String remark, boolean clear) {}
 
   /** @param unit what the numbers are, under the axis */
   static String draw(String title, String unit, List<Bar> bars) {
@@ -44,7 +47,7 @@ final class BarChart {
         svg.whisker(axis.at(bar.value.low()), axis.at(bar.value.high()), middle);
       }
       svg.text(axis.to() + 12 + 44, middle + 4, "label end", Text.number(bar.value.value()));
-      svg.text(Svg.WIDTH, middle + 4, "tick end", bar.remark);
+      svg.text(Svg.WIDTH, middle + 4, bar.clear ? "tick end clear" : "tick end", bar.remark);
       y += rowHeight(bar.label);
     }
     svg.line(axis.at(0), HEAD, axis.at(0), HEAD + rows, "axis");

@@ -95,6 +95,10 @@ final class FactorialFigures {
         .orElse("it needs a diversity metric of each prompt.");
   }
 
+  private static List<String> asAbove(List<String> models) {
+    return models.isEmpty() ? List.of() : List.of("Not drawn for " + String.join(", ", models) + ": it needs what Figures 8 to 10 need.");
+  }
+
   /** @param absent models by what they lack */
   private static List<String> sentences(Map<String, List<String>> absent) {
     return absent.entrySet().stream().map(e -> "Not drawn for " + String.join(", ", e.getValue()) + ": " + e.getKey()).toList();
@@ -103,11 +107,11 @@ final class FactorialFigures {
   private Figure profiles() {
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    Map<String, List<String>> absent = new LinkedHashMap<>();
+    List<String> absent = new ArrayList<>();
     for (Model model : models()) {
       boolean sampling = !Analysis.twoFactors(model);
       if (analysis.diversity().flatMap(m -> analysis.factorial(model, m, sampling)).isEmpty()) {
-        absent.computeIfAbsent(need(model, sampling), _ -> new ArrayList<>()).add(model.name());
+        absent.add(model.name());
         continue;
       }
       Metric metric = analysis.diversity().get();
@@ -134,7 +138,7 @@ final class FactorialFigures {
     }
     return new Figure("figures-11-to-13", "Figures 11 to 13. Interaction profiles",
         "Parallel lines: the two factors act independently. Lines that cross or fan out: the effect of one depends on the other. Each line joins the same setting of the factor in the legend.",
-        panels, new Table(List.of("model", "sampling", "prompt", "codebook", "prompts", "mean", "low", "high"), rows), sentences(absent));
+        panels, new Table(List.of("model", "sampling", "prompt", "codebook", "prompts", "mean", "low", "high"), rows), asAbove(absent));
   }
 
   private Optional<Estimate> value(Model model, Metric metric, int bits) {
@@ -168,22 +172,22 @@ final class FactorialFigures {
     String title = "Main effects and interactions";
     List<String> panels = new ArrayList<>();
     List<List<Object>> rows = new ArrayList<>();
-    Map<String, List<String>> absent = new LinkedHashMap<>();
+    List<String> absent = new ArrayList<>();
     for (Model model : analysis.results().models()) {
       Optional<Factorial> factorial = analysis.diversity().flatMap(m -> analysis.factorial(model, m, true).or(() -> analysis.factorial(model, m, false)));
       if (factorial.isEmpty()) {
-        absent.computeIfAbsent(need(model, !Analysis.twoFactors(model)), _ -> new ArrayList<>()).add(model.name());
+        absent.add(model.name());
         continue;
       }
       Factorial f = factorial.get();
       panels.add(BarChart.draw(model.name(), "effect on " + analysis.diversity().get().profile(),
-          f.effects().stream().map(e -> new BarChart.Bar(f.name(e), style(f, e), e.size(), e.size().excludesZero() ? "\u2260 0" : "")).toList()));
+          f.effects().stream().map(e -> new BarChart.Bar(f.name(e), style(f, e), e.size(), e.size().excludesZero() ? "\u2260 0" : "", e.size().excludesZero())).toList()));
       f.effects().forEach(e -> rows.add(List.of(model.name(), f.name(e), e.size().n(), e.size().value(), e.size().low(), e.size().high())));
     }
     return new Figure("effects", title,
         "A main effect is what freeing one factor adds on average over the others: stochastic instead of argmax, paraphrased instead of original, full codebook instead of the subset. An interaction"
             + " of two is half of how much the effect of one grows when the other is freed. \u2260 0 marks intervals that leave out zero.",
-        panels, new Table(List.of("model", "effect", "prompts", "size", "low", "high"), rows), sentences(absent));
+        panels, new Table(List.of("model", "effect", "prompts", "size", "low", "high"), rows), asAbove(absent));
   }
 
   private static int style(Factorial f, Factorial.Effect effect) {

@@ -4,6 +4,7 @@ import azulejo.probes.Results.Condition;
 import azulejo.probes.Results.Curve;
 import azulejo.probes.Results.Kind;
 import azulejo.probes.Results.Model;
+import azulejo.probes.Results.Point;
 import azulejo.probes.Results.Quantity;
 import azulejo.probes.Results.Standing;
 import azulejo.probes.Results.Usage;
@@ -17,12 +18,14 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.function.ToDoubleFunction;
 
 /** What the entropy ledger adds to the paper: entropy over the schedule, the split into path and execution, and the use of the codebook. Nats are shown as bits. */
 final class LedgerFigures {
   /** Points of a curve over the codebook, enough for its bend at the frequent end. */
   private static final int POINTS = 60;
+  /** A schedule of more steps is drawn as means of neighbouring ones; a picture's tokens are many. */
+  private static final int STEPS = 64;
 
   private final Analysis analysis;
 
@@ -34,9 +37,9 @@ final class LedgerFigures {
     return List.of(schedule(), split(), usage());
   }
 
-  /** Baseline, probes and what freezes a stream. */
-  private List<Condition> shown() {
-    return Stream.of(analysis.probes(), analysis.results().conditions(Kind.FROZEN_PATH), analysis.results().conditions(Kind.FROZEN_DRAW)).flatMap(List::stream).toList();
+  /** A stream that is frozen gives a whole set one choice, whose bits are not chance any more. */
+  private static boolean isChance(Condition condition) {
+    return condition.kind() != Kind.FROZEN_PATH && condition.kind() != Kind.FROZEN_DRAW;
   }
 
   private Figure schedule() {
@@ -54,7 +57,7 @@ final class LedgerFigures {
       for (Model m : analysis.results().models()) {
         analysis.results().baseline().flatMap(b -> find(m, b, quantity)).ifPresent(c -> models.add(series(m.name(), analysis.style(m), c)));
       }
-      if (!models.isEmpty()) {
+      if (models.stream().flatMap(s -> s.points().stream()).anyMatch(p -> p.y().value() != 1)) { // a share of 1 says that nothing was left out
         baselines.add(draw(Text.sentence(quantity), unit, models));
       }
     });
@@ -64,6 +67,9 @@ final class LedgerFigures {
     for (Model m : analysis.results().models()) {
       List<String> group = new ArrayList<>();
       quantities.forEach((quantity, unit) -> {
+        if (!quantity.startsWith("entropy") && unit.equals(Curve.NATS)) {
+          return; // surprisals follow the entropies with more noise
+        }
         List<Series> conditions = new ArrayList<>();
         for (Condition c : analysis.probes()) {
           find(m, c, quantity).ifPresent(curve -> conditions.add(series(Analysis.label(c), analysis.style(c), curve)));
@@ -82,7 +88,8 @@ final class LedgerFigures {
       return List.<Object>of(c.model(), c.condition(), c.quantity(), unit(c.unit()), p.at(), p.n(), e.value(), e.low(), e.high());
     })).toList();
     return new Figure("schedule", title, "How uncertain the model is about an open position while the picture comes to be, from the first step on the left to the last on the right. High at the start and"
-        + " low at the end: early draws decide, late ones fill in. The bands are 95% normal intervals over images.",
+        + " low at the end: early draws decide, late ones fill in. The intervals are 95% normal ones over images. Schedules of more than "
+        + STEPS + " steps are drawn as means of neighbouring steps; the data has each.",
         panels, new Table(List.of("model", "condition", "quantity", "unit", "schedule", "images", "mean", "low", "high"), rows), List.of());
   }
 
@@ -91,7 +98,7 @@ final class LedgerFigures {
   }
 
   private static String unit(String unit) {
-    return unit.equals(Curve.NATS) ? "bits" : unit;
+    return unit.equals(Curve.NATS) ? "bits" : unit.isEmpty() ? "share" : unit;
   }
 
   private Optional<Curve> find(Model model, Condition condition, String quantity) {
@@ -100,10 +107,22 @@ final class LedgerFigures {
   }
 
   private static Series series(String label, int style, Curve curve) {
-    return new Series(label, style, curve.points().stream().map(p -> new Series.Point(p.at(), estimate(curve, p))).toList());
+    List<Point> points = curve.points();
+    int bin = (points.size() + STEPS - 1) / STEPS;
+    List<Series.Point> averages = new ArrayList<>();
+    for (int from = 0; from < points.size(); from += bin) {
+      List<Point> bins = points.subList(from, Math.min(from + bin, points.size()));
+      averages.add(new Series.Point(mean(bins, Point::at), estimate(curve,
+          new Point(0, mean(bins, Point::mean), mean(bins, Point::deviation), Math.round(mean(bins, Point::n))))));
+    }
+    return new Series(label, style, averages);
   }
 
-  private static Estimate estimate(Curve curve, azulejo.probes.Results.Point p) {
+  private static double mean(List<Point> points, ToDoubleFunction<Point> part) {
+    return points.stream().mapToDouble(part).average().orElseThrow();
+  }
+
+  private static Estimate estimate(Curve curve, Point p) {
     double scale = curve.unit().equals(Curve.NATS) ? 1 / Analysis.BIT : 1;
     double half = p.n() > 1 ? 1.96 * p.deviation() / Math.sqrt(p.n()) : Double.NaN;
     return new Estimate(p.mean() * scale, Math.max(0, p.mean() - half) * scale, // entropies and shares are never negative
@@ -120,7 +139,7 @@ final class LedgerFigures {
     for (Model m : analysis.results().models()) {
       List<StackChart.Stack> stacks = new ArrayList<>();
       List<String> parts = new ArrayList<>();
-      for (Condition c : shown()) {
+      for (Condition c : analysis.probes()) {
         List<Bits> path = analysis.bits(m, c, Quantity.PATH);
         List<Bits> execution = analysis.bits(m, c, Quantity.EXECUTION);
         if (!path.isEmpty() && !execution.isEmpty()) {
@@ -131,7 +150,7 @@ final class LedgerFigures {
       if (!stacks.isEmpty()) {
         panels.add(StackChart.draw(m.name(), "bits an image", parts, List.of(5, 4), stacks));
       }
-      for (Condition c : analysis.results().conditions()) {
+      for (Condition c : analysis.results().conditions().stream().filter(LedgerFigures::isChance).toList()) {
         for (Quantity q : Quantity.values()) {
           analysis.bits(m, c, q).forEach(b -> rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", b.image().n(), b.image().value(), b.image().low(),
               b.image().high(), b.token(), name(b.standing()), b.estimator())));

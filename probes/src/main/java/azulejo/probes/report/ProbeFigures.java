@@ -25,7 +25,8 @@ final class ProbeFigures {
   List<Figure> all() {
     return List.of(
         probes("figure-2", "Figure 2. Diversity under the three probes", Role.DIVERSITY,
-            "Each bar is the mean over prompts of a prompt's own diversity, with its 95% interval; beside it the change from the baseline. A bar that shrinks under argmax was"
+            "Each bar is the mean over prompts of a prompt's own diversity, with its 95% interval; beside it the change from the baseline, in bold where the"
+                + " interval of the prompt-by-prompt difference leaves out zero. A bar that shrinks under argmax was"
                 + " execution diversity, one that shrinks under the subset needed the whole codebook, one that grows with paraphrases listens to the wording."),
         probes("figure-3", "Figure 3. Quality under the three probes", Role.QUALITY,
             "Quality beside diversity: a probe that destroys the pictures also makes them differ, so a gain in diversity counts only where these bars hold."
@@ -69,7 +70,8 @@ final class ProbeFigures {
     List<BarChart.Bar> bars = new ArrayList<>();
     for (Condition c : conditions) {
       analysis.estimate(model, c, metric).ifPresent(e -> {
-        bars.add(new BarChart.Bar(Analysis.label(c), analysis.style(c), e, analysis.change(model, c, metric)));
+        bars.add(new BarChart.Bar(Analysis.label(c), analysis.style(c), e, analysis.change(model, c, metric),
+            analysis.comparison(model, c, metric).map(d -> d.difference().excludesZero()).orElse(false)));
         rows.add(row(model, c, metric, e));
       });
     }

@@ -136,7 +136,8 @@ class ReportTest {
     assertThat(section(html, "figure-4")).contains("kind subset-ratio").doesNotContain("<svg");
     assertThat(section(html, "figure-5b")).contains("kind paraphrase-length").doesNotContain("<svg");
     assertThat(section(html, "figure-6")).contains("kind enhancement").doesNotContain("<svg");
-    assertThat(section(html, "figures-8-to-10")).contains("Not drawn for demo/masked, demo/diffusion: it needs complete sets of these cells of the design: subset with argmax, subset,").doesNotContain("<svg");
+    assertThat(section(html, "figures-8-to-10")).contains("Not drawn for demo/masked, demo/diffusion: it needs complete sets of these cells of the design: subset + argmax, subset,").doesNotContain("<svg");
+    assertThat(section(html, "effects")).contains("Not drawn for demo/masked, demo/autoregressive, demo/diffusion: it needs what Figures 8 to 10 need.");
     assertThat(html).contains("No conclusion");
   }
 
