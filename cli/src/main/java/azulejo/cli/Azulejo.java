@@ -41,6 +41,8 @@ final class Azulejo implements Runnable {
   static CommandLine commandLine(Environment environment) {
     CommandLine azulejo = new CommandLine(new Azulejo())
         .addSubcommand(new GenerateCommand(environment))
+        .addSubcommand(new DemoCommand(environment))
+        .addSubcommand(new ProbeCommand(environment))
         .addSubcommand(new ReportCommand(environment))
         .addSubcommand(new MetricsCommand(environment))
         .addSubcommand(new UsageCommand(environment))

@@ -15,9 +15,15 @@ final class BackendOption {
   private Integer threads;
 
   Backend open(Engine engine) {
+    return open(engine, 0);
+  }
+
+  /** @param atMost threads, 0 for as many as the user allows */
+  Backend open(Engine engine, int atMost) {
     if (threads != null && threads < 1) {
       throw new OptionException("--threads must be 1 or more, not " + threads);
     }
-    return engine.backend(name, threads == null ? 0 : threads);
+    int allowed = threads == null ? 0 : threads;
+    return engine.backend(name, atMost == 0 || allowed == 0 ? atMost + allowed : Math.min(atMost, allowed));
   }
 }

@@ -29,6 +29,15 @@ abstract class CliTest {
   }
 
   int run(OutputStream standardOutput, Object... args) {
+    return run(standardOutput, interrupt, args);
+  }
+
+  /** As after a Ctrl-C in an earlier process. */
+  int runWith(Interrupt fresh, Object... args) {
+    return run(out, fresh, args);
+  }
+
+  private int run(OutputStream standardOutput, Interrupt interrupt, Object... args) {
     out.reset();
     err.reset();
     PrintStream printErr = new PrintStream(err, true, StandardCharsets.UTF_8);

@@ -9,6 +9,7 @@ import azulejo.models.GenerationListener.Stage;
 import azulejo.models.GenerationRequest;
 import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
+import azulejo.models.Probe;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.ledger.EntropyLedger;
 import java.nio.file.Path;
@@ -106,11 +107,9 @@ final class FakeEngine implements Engine, ImageGenerator {
       listener.warning(warning);
     }
     List<GeneratedImage> images = new ArrayList<>();
-    for (String prompt : request.prompts()) {
-      for (int i = 0; i < request.imagesPerPrompt(); i++) {
-        images.add(new GeneratedImage(prompt, i, 1, 2, new int[] {7, images.size()}, image(images.size()),
-            request.probe().ledger() ? Optional.of(LEDGER) : Optional.empty()));
-      }
+    for (Probe.Pick pick : request.picks()) {
+      images.add(new GeneratedImage(request.conditions().get(pick.prompt()), pick.index(), 1, 2, new int[] {7, images.size()}, image(images.size()),
+          request.probe().ledger() ? Optional.of(LEDGER) : Optional.empty()));
     }
     if (request.probe().ledger()) {
       listener.codes(new int[] {2, 0, 0, 0, 0, 0, 0, 2, 0});

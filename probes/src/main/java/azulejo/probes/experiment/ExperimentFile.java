@@ -2,6 +2,7 @@ package azulejo.probes.experiment;
 
 import azulejo.kernels.WeightFormat;
 import azulejo.probes.Results.Kind;
+import azulejo.probes.metrics.Metrics;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.OptionException;
 import java.io.IOException;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -38,6 +40,8 @@ public final class ExperimentFile {
   /** The presets, by name. */
   public static final List<String> PRESETS = List.of("quick", "paper");
 
+  /** What a model's folder calls the usage of its codes. */
+  private static final String USAGE = "usage.json";
   private static final int MAX_IMAGES = 10_000;
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
   private static final Pattern WINDOW = Pattern.compile("all|early|middle|late|(0|1|0?\\.[0-9]+|1\\.0+)-(0|1|0?\\.[0-9]+|1\\.0+)");
@@ -111,7 +115,7 @@ public final class ExperimentFile {
     Path folder = fields.text("folder").map(this::path).orElseThrow(() -> new OptionException(fields.where() + " has no folder"));
     WeightFormat weights = fields.text("weights").map(text -> constant(fields, "weights", WeightFormat.values(), text)).orElse(WeightFormat.F32);
     Model model = new Model(name, folder, fields.integer("steps"), real(fields, "guidance"), fields.integer("guidance-interval"), fields.reals("temperature"),
-        fields.integer("top-k"), real(fields, "top-p"), real(fields, "truncation"), weights, fields.text("usage").map(this::path));
+        fields.integer("top-k"), real(fields, "top-p"), real(fields, "truncation"), weights, fields.text("usage").map(this::path).or(() -> Optional.of(folder.resolve(USAGE)).filter(Files::exists)));
     fields.end();
     return model;
   }
@@ -166,6 +170,7 @@ public final class ExperimentFile {
       return text;
     });
     Optional<String> mode = fields.text("argmax-mode");
+    require(mode.isEmpty() || mode.get().matches("x0|posterior"), fields.where() + ": argmax-mode must be x0 or posterior, not '" + mode.orElse("") + "'");
     require(mode.isEmpty() || argmax.isPresent(), fields.where() + ": argmax-mode says how argmax is taken, so it needs argmax");
     Wording wording = fields.text("paraphrase").map(text -> constant(fields, "paraphrase", Wording.values(), text)).orElse(Wording.BASE);
     Optional<Condition.Frozen> frozen = fields.text("frozen").map(text -> constant(fields, "frozen", Condition.Frozen.values(), text));
@@ -230,7 +235,17 @@ public final class ExperimentFile {
     Measures measures = new Measures(fields.texts("use"), fields.text("clip").map(this::path), fields.text("lpips").map(this::path),
         fields.text("inception").map(this::path), fields.text("reference").map(this::path));
     fields.end();
-    return measures;
+    Map<String, Metrics.Entry> known = new LinkedHashMap<>();
+    Metrics.entries().forEach(entry -> known.put(entry.name(), entry));
+    for (String name : measures.names()) {
+      require(known.containsKey(name), fields.where() + ": there is no metric '" + name + "', only " + String.join(", ", known.keySet()));
+      for (Metrics.Need need : new TreeSet<>(known.get(name).needs())) {
+        String key = text(need);
+        boolean given = need == Metrics.Need.CAPTIONS || need == Metrics.Need.TOKENS || measures.folders().containsKey(key);
+        require(given, fields.where() + ": " + name + " needs '" + key + ": PATH'");
+      }
+    }
+    return measures.names().isEmpty() ? measures.withAll() : measures;
   }
 
   private void check(Experiment experiment) {

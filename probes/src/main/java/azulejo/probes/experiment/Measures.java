@@ -1,6 +1,7 @@
 package azulejo.probes.experiment;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,17 @@ import java.util.Optional;
 public record Measures(List<String> names, Optional<Path> clip, Optional<Path> lpips, Optional<Path> inception, Optional<Path> reference) {
   public Measures {
     names = List.copyOf(names);
+  }
+
+  /** Those metrics that the networks given allow, of each kind the one that is most used. */
+  Measures withAll() {
+    List<String> all = new ArrayList<>();
+    lpips.ifPresent(_ -> all.add("lpips:alex-0.1"));
+    all.addAll(List.of("cosine:centred", "cosine:raw", "ssim:skimage-gaussian", "hamming:tokens"));
+    clip.ifPresent(_ -> all.addAll(List.of("vendi:clip", "clip-score:torchmetrics", "clip-iqa:quality")));
+    reference.flatMap(_ -> clip).ifPresent(_ -> all.addAll(List.of("fid:clip", "kid:clip")));
+    reference.flatMap(_ -> inception).ifPresent(_ -> all.addAll(List.of("fid:pytorch-fid", "kid:inception")));
+    return new Measures(all, clip, lpips, inception, reference);
   }
 
   /** The files that values depend on, by the configuration's names. */

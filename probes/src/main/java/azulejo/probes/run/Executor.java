@@ -90,13 +90,20 @@ public final class Executor {
       }
       Path file = run.path().resolve(row.file());
       if (Files.exists(file)) {
-        if (!Hash.of(read(file)).equals(row.sha256())) {
-          throw new OutputException(file + " is damaged or was changed: its SHA-256 is not the one stored; move it away and start again, and it is made anew");
-        }
+        readUnchanged(file, row.sha256());
         sound.put(key, row);
       }
     });
     return sound;
+  }
+
+  /** @throws OutputException when the file's bytes are not those of the hash */
+  static byte[] readUnchanged(Path file, String sha256) {
+    byte[] bytes = read(file);
+    if (!Hash.of(bytes).equals(sha256)) {
+      throw new OutputException(file + " is damaged or was changed: its SHA-256 is not the one stored; move it away and start again, and it is made anew");
+    }
+    return bytes;
   }
 
   static byte[] read(Path file) {

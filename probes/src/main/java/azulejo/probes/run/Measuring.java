@@ -1,6 +1,5 @@
 package azulejo.probes.run;
 
-import azulejo.models.Image;
 import azulejo.models.Png;
 import azulejo.probes.Results;
 import azulejo.probes.experiment.Cell;
@@ -9,7 +8,6 @@ import azulejo.probes.run.Store.ImageRow;
 import azulejo.probes.run.Store.Key;
 import azulejo.probes.run.Store.Scope;
 import azulejo.runtime.Cancelled;
-import azulejo.runtime.OutputException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -160,27 +158,27 @@ final class Measuring implements AutoCloseable {
   }
 
   private void measure(Meter meter, Scope scope) {
+    List<ImageRow> rows = run.store().images(scope);
     if (scope.prompt().isEmpty()) {
-      Map<Results.Metric, Double> values = meter.whole(kind -> run.store().features(scope.model(), scope.condition(), kind));
+      Map<Results.Metric, Double> values = meter.whole(() -> subjects(rows), kind -> run.store().features(scope.model(), scope.condition(), kind));
       run.store().putValues(scope, values, Map.of());
       return;
     }
-    List<ImageRow> rows = run.store().images(scope);
-    List<Meter.Subject> subjects = new ArrayList<>();
-    for (ImageRow row : rows) {
-      Path file = run.path().resolve(row.file());
-      byte[] png = Executor.read(file);
-      if (!Hash.of(png).equals(row.sha256())) {
-        throw new OutputException(file + " is damaged or was changed: its SHA-256 is not the one stored; move it away and start again, and it is made anew");
-      }
-      Image image = Png.decode(file.toString(), png);
-      subjects.add(new Meter.Subject(row.file(), image, captions.get(scope.prompt()), row.tokens()));
-    }
-    Meter.Reading reading = meter.set(subjects);
+    Meter.Reading reading = meter.set(subjects(rows));
     Map<Key, Map<String, float[]>> features = new LinkedHashMap<>();
     for (int i = 0; i < rows.size(); i++) {
       features.put(rows.get(i).key(), reading.features().get(i));
     }
     run.store().putValues(scope, reading.values(), features);
+  }
+
+  private List<Meter.Subject> subjects(List<ImageRow> rows) {
+    List<Meter.Subject> subjects = new ArrayList<>();
+    for (ImageRow row : rows) {
+      Path file = run.path().resolve(row.file());
+      byte[] png = Executor.readUnchanged(file, row.sha256());
+      subjects.add(new Meter.Subject(row.file(), Png.decode(file.toString(), png), captions.get(row.key().prompt()), row.tokens()));
+    }
+    return subjects;
   }
 }

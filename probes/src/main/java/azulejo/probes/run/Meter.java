@@ -29,8 +29,13 @@ public interface Meter extends AutoCloseable {
     List<float[]> of(String kind);
   }
 
-  /** Measures all images of a condition by their features. */
-  Map<Results.Metric, Double> whole(Features features);
+  /** A condition's images, read when they are asked for. */
+  interface Images {
+    List<Subject> all();
+  }
+
+  /** Measures all images of a condition; their features are known. */
+  Map<Results.Metric, Double> whole(Images images, Features features);
 
   @Override
   void close();

@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -127,9 +128,22 @@ public final class RunFolder implements AutoCloseable {
     return store;
   }
 
+  /**
+   * Notes that another session begins.
+   *
+   * @param environment as a JSON object
+   */
+  public void begin(String environment) {
+    store.putSession(Instant.now().toString(), environment);
+  }
+
   /** A cell's image, relative to the folder. */
   static String imageFile(Cell cell) {
     return IMAGES + "/" + cell.path() + ".png";
+  }
+
+  boolean hasImage(Cell cell) {
+    return Files.exists(path.resolve(imageFile(cell)));
   }
 
   /** Where the usage of a model's codes is kept. */

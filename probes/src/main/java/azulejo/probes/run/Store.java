@@ -176,6 +176,9 @@ public final class Store implements AutoCloseable {
       }
       for (Map.Entry<Results.Metric, Double> entry : values.entrySet()) {
         Results.Metric metric = entry.getKey();
+        if (entry.getValue().isNaN()) {
+          continue; // not defined for these images
+        }
         update(c, "insert or ignore into metric values (?, ?, ?, ?)", metric.profile(), metric.label(), metric.role().name(), metric.smallerIsMore());
         update(c, "insert or replace into value values (?, ?, ?, ?, ?)", scope.model, scope.condition, scope.prompt, metric.profile(), entry.getValue());
       }

@@ -123,7 +123,7 @@ final class FakeWorkshop implements Workshop {
       }
 
       @Override
-      public Map<Metric, Double> whole(Features features) {
+      public Map<Metric, Double> whole(Images images, Features features) {
         return Map.of(SPREAD, features.of("level").stream().mapToDouble(f -> f[0] * f[0]).sum());
       }
 
