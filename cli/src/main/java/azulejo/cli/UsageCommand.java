@@ -2,19 +2,18 @@ package azulejo.cli;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.WeightFormat;
+import azulejo.models.Bicubic;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationRequest;
 import azulejo.models.Image;
 import azulejo.models.ImageGenerator;
 import azulejo.models.Png;
+import azulejo.probes.metrics.ImageFolder;
 import azulejo.runtime.AtomicFile;
-import azulejo.runtime.AzulejoException;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.sampling.Usage;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,7 +21,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -44,15 +42,13 @@ import tools.jackson.databind.json.JsonMapper;
       "logarithmic scale."
     })
 final class UsageCommand implements Runnable {
-  private static final List<String> PICTURES = List.of(".png", ".jpg", ".jpeg");
-
   private final Environment environment;
 
   @Option(names = "--model", paramLabel = "DIR", defaultValue = "demo/masked",
       description = "Folder of the checkpoint (default: ${DEFAULT-VALUE}, which comes with Azulejo).")
   private Path model;
 
-  @Option(names = "--images", paramLabel = "DIR", description = "Encode the PNG and JPEG pictures of this folder.")
+  @Option(names = "--images", paramLabel = "DIR", description = "Encode the PNG and JPEG pictures of this folder, each cut to its middle square and resized.")
   private Path images;
 
   @Option(names = "--prompts", paramLabel = "FILE", description = "Generate pictures for these prompts, one a line, with the model's defaults.")
@@ -126,7 +122,7 @@ final class UsageCommand implements Runnable {
   }
 
   private Usage encoded(ImageGenerator generator, StatusLine status) {
-    List<Path> files = pictures();
+    List<Path> files = ImageFolder.of(images).files();
     List<int[]> grids = new ArrayList<>();
     try (Interrupt.Stretch _ = environment.interrupt().stoppable()) {
       for (Path file : files) {
@@ -134,39 +130,10 @@ final class UsageCommand implements Runnable {
           throw new Cancelled();
         }
         status.show("encoding picture " + (grids.size() + 1) + " of " + files.size() + " ...");
-        grids.add(encode(generator, file));
+        grids.add(generator.encode(Bicubic.square(ImageFolder.read(file, Map.of()).image(), generator.side())));
       }
     }
     return Usage.count(grids, generator.codes(), files.size() + " pictures of " + images.getFileName());
-  }
-
-  private static int[] encode(ImageGenerator generator, Path file) {
-    Image image = read(file);
-    try {
-      return generator.encode(image);
-    } catch (OptionException e) {
-      throw new OptionException(file + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static Image read(Path file) {
-    try {
-      return Png.decode(file.toString(), Files.readAllBytes(file));
-    } catch (IOException e) {
-      throw new OptionException("cannot read " + file + ": " + AzulejoException.reason(e), e);
-    }
-  }
-
-  private List<Path> pictures() {
-    try (Stream<Path> files = Files.list(images)) {
-      List<Path> found = files.filter(file -> PICTURES.stream().anyMatch(file.getFileName().toString().toLowerCase(Locale.ROOT)::endsWith)).sorted().toList();
-      if (found.isEmpty()) {
-        throw new OptionException("--images " + images + " has no PNG or JPEG pictures");
-      }
-      return found;
-    } catch (IOException e) {
-      throw new OptionException("cannot read --images " + images + ": " + AzulejoException.reason(e), e);
-    }
   }
 
   /** Bars from the most frequent code on the left; their height is the logarithm of the count, so that a single use shows. */

@@ -138,7 +138,7 @@ class InterventionsTest extends CliTest {
 
   // ---- usage --------------------------------------------------------------------------------------------------------------
 
-  /** Two pictures of 16 x 8 pixels, two tokens each; the fake's token is the red of its first pixel. */
+  /** Pictures of 16 x 16 pixels, four tokens each; the fake's token is the red of its first pixel. */
   @Test
   void countsTheCodesOfPictures() throws IOException {
     Path pictures = Files.createDirectory(dir.resolve("pictures"));
@@ -147,23 +147,36 @@ class InterventionsTest extends CliTest {
     Files.writeString(pictures.resolve("notes.txt"), "no picture");
     assertThat(run("usage", "--images", pictures, "--out", dir.resolve("u.json"))).as(err()).isZero();
     JsonNode usage = JsonMapper.shared().readTree(Files.readString(dir.resolve("u.json")));
-    assertThat(usage.get("counts").toString()).isEqualTo("[0,0,0,3,0,1,0,0,0]");
+    assertThat(usage.get("counts").toString()).isEqualTo("[0,0,0,6,0,2,0,0,0]");
     assertThat(usage.get("fractions").get(3).asDouble()).isEqualTo(0.75);
     assertThat(usage.get("coverage").asDouble()).isEqualTo(2 / 9.0);
     double entropy = -0.75 * Math.log(0.75) - 0.25 * Math.log(0.25);
     assertThat(usage.get("entropy_nats").asDouble()).isEqualTo(entropy);
-    assertThat(usage.get("entropy_miller_madow_nats").asDouble()).isEqualTo(entropy + 1 / 8.0);
+    assertThat(usage.get("entropy_miller_madow_nats").asDouble()).isEqualTo(entropy + 1 / 16.0);
     assertThat(usage.get("perplexity").asDouble()).isEqualTo(Math.exp(entropy));
-    assertThat(Usage.read(dir.resolve("u.json")).counts()).containsExactly(0, 0, 0, 3, 0, 1, 0, 0, 0);
+    assertThat(Usage.read(dir.resolve("u.json")).counts()).containsExactly(0, 0, 0, 6, 0, 2, 0, 0, 0);
     assertThat(Files.readAllBytes(dir.resolve("u.png"))).isNotEmpty();
   }
 
   private static Image picture(int... reds) {
-    byte[] rgb = new byte[3 * 16 * 8];
+    byte[] rgb = new byte[3 * 16 * 16];
     for (int i = 0; i < rgb.length; i += 3) {
       rgb[i] = (byte) reds[i / 3 % 16 / 8];
     }
-    return new Image(16, 8, rgb);
+    return new Image(16, 16, rgb);
+  }
+
+  /** The middle square is what the model sees. */
+  @Test
+  void cutsAndResizesPictures() throws IOException {
+    Path pictures = Files.createDirectory(dir.resolve("pictures"));
+    byte[] rgb = new byte[3 * 96 * 32];
+    for (int i = 0; i < rgb.length; i += 3) {
+      rgb[i] = (byte) (i / 3 % 96 < 32 || i / 3 % 96 >= 64 ? 1 : 8);
+    }
+    Files.write(pictures.resolve("a.png"), Png.encode(new Image(96, 32, rgb), Map.of()));
+    assertThat(run("usage", "--images", pictures, "--out", dir.resolve("u.json"))).as(err()).isZero();
+    assertThat(Usage.read(dir.resolve("u.json")).counts()).containsExactly(0, 0, 0, 0, 0, 0, 0, 0, 4);
   }
 
   /** The fake draws 7 and the number of the picture. */
@@ -182,9 +195,9 @@ class InterventionsTest extends CliTest {
     Files.writeString(odd.resolve("a.png"), "no picture");
     assertUsage("one of them", "--out", dir.resolve("u.json"));
     assertUsage("one of them", "--images", empty, "--prompts", "p.txt", "--out", dir.resolve("u.json"));
-    assertUsage("has no PNG or JPEG pictures", "--images", empty, "--out", dir.resolve("u.json"));
+    assertUsage("has no pictures", "--images", empty, "--out", dir.resolve("u.json"));
     assertUsage("leave them out with --images", "--images", empty, "--seed", 1, "--out", dir.resolve("u.json"));
-    assertUsage("cannot read --images", "--images", dir.resolve("none"), "--out", dir.resolve("u.json"));
+    assertUsage("cannot read the pictures in", "--images", dir.resolve("none"), "--out", dir.resolve("u.json"));
     assertUsage("a.png is no picture", "--images", odd, "--out", dir.resolve("u.json"));
     assertUsage("must end in .json", "--images", odd, "--out", dir.resolve("u.txt"));
   }

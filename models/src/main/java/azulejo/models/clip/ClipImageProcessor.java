@@ -1,6 +1,7 @@
 package azulejo.models.clip;
 
 import azulejo.kernels.HostTensor;
+import azulejo.models.Bicubic;
 import azulejo.models.Image;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.JsonConfig;
@@ -52,22 +53,14 @@ public record ClipImageProcessor(int shortestEdge, int cropHeight, int cropWidth
     return colours;
   }
 
-  /** The shorter side becomes {@link #shortestEdge}, the longer one is rounded down. */
+  /** The shorter side becomes {@link #shortestEdge}. */
   public Image resize(Image image) {
-    int shorter = Math.min(image.width(), image.height());
-    int longer = (int) ((double) shortestEdge * Math.max(image.width(), image.height()) / shorter);
-    return image.width() <= image.height() ? Bicubic.resize(image, shortestEdge, longer) : Bicubic.resize(image, longer, shortestEdge);
+    return Bicubic.resizeShorter(image, shortestEdge);
   }
 
-  /** The middle, as far up and to the left as whole pixels allow. */
+  /** The middle. */
   public Image crop(Image image) {
-    int top = (image.height() - cropHeight) / 2;
-    int left = (image.width() - cropWidth) / 2;
-    byte[] rgb = new byte[3 * cropHeight * cropWidth];
-    for (int row = 0; row < cropHeight; row++) {
-      System.arraycopy(image.rgb(), 3 * ((top + row) * image.width() + left), rgb, 3 * row * cropWidth, 3 * cropWidth);
-    }
-    return new Image(cropWidth, cropHeight, rgb);
+    return Bicubic.crop(image, cropWidth, cropHeight);
   }
 
   /** Pixel values [B, cropHeight, cropWidth, 3]. */

@@ -1,12 +1,10 @@
-package azulejo.models.clip;
-
-import azulejo.models.Image;
+package azulejo.models;
 
 /**
  * Pillow's bicubic resizing of 8-bit images, {@code Image.resize(size, Image.BICUBIC)}, bit for bit: the filter is stretched when an image shrinks, weights are
  * fixed-point numbers, and each of the two passes, along rows and along columns, rounds to levels. Follows Pillow's {@code src/libImaging/Resample.c}.
  */
-final class Bicubic {
+public final class Bicubic {
   /** Bits of a weight behind the point. */
   private static final int PRECISION = 32 - 8 - 2;
   private static final double A = -0.5;
@@ -14,7 +12,31 @@ final class Bicubic {
 
   private Bicubic() {}
 
-  static Image resize(Image image, int width, int height) {
+  /** A square picture of the middle: the shorter side becomes {@code side}, and the longer one loses what sticks out, as much on either end. */
+  public static Image square(Image image, int side) {
+    Image resized = resizeShorter(image, side);
+    return crop(resized, side, side);
+  }
+
+  /** The shorter side becomes {@code side}, the longer one is rounded down. */
+  public static Image resizeShorter(Image image, int side) {
+    int shorter = Math.min(image.width(), image.height());
+    int longer = (int) ((double) side * Math.max(image.width(), image.height()) / shorter);
+    return image.width() <= image.height() ? resize(image, side, longer) : resize(image, longer, side);
+  }
+
+  /** The middle, as far up and to the left as whole pixels allow. */
+  public static Image crop(Image image, int width, int height) {
+    int top = (image.height() - height) / 2;
+    int left = (image.width() - width) / 2;
+    byte[] rgb = new byte[3 * height * width];
+    for (int row = 0; row < height; row++) {
+      System.arraycopy(image.rgb(), 3 * ((top + row) * image.width() + left), rgb, 3 * row * width, 3 * width);
+    }
+    return new Image(width, height, rgb);
+  }
+
+  public static Image resize(Image image, int width, int height) {
     byte[] rgb = image.rgb();
     if (width != image.width()) {
       rgb = resample(rgb, image.height(), 3 * image.width(), 3 * width, 3, Weights.of(image.width(), width));
