@@ -17,6 +17,7 @@ final class WeightsCommand implements Runnable {
 
   static CommandLine commandLine(Environment environment) {
     return new CommandLine(new WeightsCommand())
+        .addSubcommand(new WeightsPullCommand(environment))
         .addSubcommand(new WeightsInspectCommand(environment))
         .addSubcommand(new WeightsVerifyCommand(environment))
         .addSubcommand(new WeightsConvertCommand(environment))

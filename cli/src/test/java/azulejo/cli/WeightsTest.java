@@ -88,6 +88,14 @@ class WeightsTest extends CliTest {
     assertThat(err()).hasLineCount(1);
   }
 
+  @Test
+  void pullRefusesWhatIsNoRepository() {
+    assertThat(run("weights", "pull", "no such thing")).isEqualTo(2);
+    assertThat(err()).isEqualTo("azulejo: \"no such thing\" is not the name of a repository, such as amused/amused-256\n");
+    assertThat(run("weights", "pull", "a/b", "--revision", "../x")).isEqualTo(2);
+    assertThat(run("weights", "pull")).isEqualTo(2);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"inspect", "verify"})
   void refusesWhatIsNoCheckpoint(String command) throws IOException {
