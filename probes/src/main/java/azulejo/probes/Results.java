@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -202,25 +201,6 @@ public record Results(
 
   public List<Condition> conditions(Kind kind) {
     return conditions.stream().filter(c -> c.kind() == kind).toList();
-  }
-
-  /** A metric's values by prompt id, in the order of {@link #prompts}; empty when it was not measured there. */
-  public Map<String, Double> byPrompt(String model, String condition, String metric) {
-    Map<String, Double> found = new LinkedHashMap<>();
-    prompts.forEach(p -> found.put(p.id(), null));
-    values.stream()
-        .filter(v -> v.prompt().isPresent() && v.model().equals(model) && v.condition().equals(condition) && v.metric().equals(metric))
-        .forEach(v -> found.put(v.prompt().get(), v.value()));
-    found.values().removeIf(Objects::isNull);
-    return found;
-  }
-
-  /** A metric of all images of a condition. */
-  public Optional<Double> ofSet(String model, String condition, String metric) {
-    return values.stream()
-        .filter(v -> v.prompt().isEmpty() && v.model().equals(model) && v.condition().equals(condition) && v.metric().equals(metric))
-        .map(Value::value)
-        .findFirst();
   }
 
   private static void requireDistinct(String what, Collection<String> names) {

@@ -7,10 +7,12 @@ import azulejo.probes.Results.Kind;
 import azulejo.probes.Results.Metric;
 import azulejo.probes.Results.Model;
 import azulejo.probes.Results.Paradigm;
+import azulejo.probes.Results.Prompt;
 import azulejo.probes.Results.Quantity;
 import azulejo.probes.Results.Role;
 import azulejo.probes.Results.Standing;
 import azulejo.probes.Results.Total;
+import azulejo.probes.Results.Value;
 import azulejo.probes.stats.Bootstrap;
 import azulejo.probes.stats.Comparison;
 import azulejo.probes.stats.Conclusion;
@@ -23,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -37,11 +40,27 @@ final class Analysis {
 
   private final Results results;
   private final Bootstrap bootstrap;
-  private final Map<List<String>, Optional<Estimate>> estimates = new HashMap<>();
+  private final Map<Key, Map<String, Double>> byPrompt = new HashMap<>();
+  private final Map<Key, Double> ofSet = new HashMap<>();
+  private final Map<Key, Optional<Estimate>> estimates = new HashMap<>();
+  private final Map<Key, Optional<Comparison>> comparisons = new HashMap<>();
+
+  private record Key(String model, String condition, String metric) {}
 
   Analysis(Results results, Bootstrap bootstrap) {
     this.results = results;
     this.bootstrap = bootstrap;
+    List<String> prompts = results.prompts().stream().map(Prompt::id).toList();
+    Map<String, Integer> order = IntStream.range(0, prompts.size()).boxed().collect(Collectors.toMap(prompts::get, i -> i));
+    for (Value v : results.values()) {
+      Key key = new Key(v.model(), v.condition(), v.metric());
+      v.prompt().ifPresentOrElse(p -> byPrompt.computeIfAbsent(key, _ -> new TreeMap<>(Comparator.comparing(order::get))).put(p, v.value()), () -> ofSet.put(key, v.value()));
+    }
+  }
+
+  /** A metric's values by prompt id, in the order of the run's prompts; empty when it was not measured there. */
+  private Map<String, Double> byPrompt(Model model, Condition condition, Metric metric) {
+    return byPrompt.getOrDefault(new Key(model.name(), condition.name(), metric.profile()), Map.of());
   }
 
   Results results() {
@@ -54,10 +73,10 @@ final class Analysis {
 
   /** A metric's mean over prompts; without an interval where the metric belongs to the whole set. */
   Optional<Estimate> estimate(Model model, Condition condition, Metric metric) {
-    return estimates.computeIfAbsent(List.of(model.name(), condition.name(), metric.profile()), key -> {
-      Map<String, Double> values = results.byPrompt(key.get(0), key.get(1), key.get(2));
+    return estimates.computeIfAbsent(new Key(model.name(), condition.name(), metric.profile()), key -> {
+      Map<String, Double> values = byPrompt(model, condition, metric);
       return values.isEmpty()
-          ? results.ofSet(key.get(0), key.get(1), key.get(2)).map(v -> Estimate.withoutInterval(v, results.prompts().size()))
+          ? Optional.ofNullable(ofSet.get(key)).map(v -> Estimate.withoutInterval(v, results.prompts().size()))
           : Optional.of(bootstrap.mean(values.values().stream().mapToDouble(v -> v).toArray()));
     });
   }
@@ -67,9 +86,11 @@ final class Analysis {
     if (results.baseline().isEmpty() || condition.kind() == Kind.BASELINE) {
       return Optional.empty();
     }
-    Map<String, Double> before = results.byPrompt(model.name(), results.baseline().get().name(), metric.profile());
-    Map<String, Double> after = results.byPrompt(model.name(), condition.name(), metric.profile());
-    return before.keySet().stream().anyMatch(after::containsKey) ? Optional.of(Comparison.of(before, after, bootstrap)) : Optional.empty();
+    return comparisons.computeIfAbsent(new Key(model.name(), condition.name(), metric.profile()), _ -> {
+      Map<String, Double> before = byPrompt(model, results.baseline().get(), metric);
+      Map<String, Double> after = byPrompt(model, condition, metric);
+      return before.keySet().stream().anyMatch(after::containsKey) ? Optional.of(Comparison.of(before, after, bootstrap)) : Optional.empty();
+    });
   }
 
   /** How far a condition is from the baseline, as a share of it, for display; empty where that says nothing. */
@@ -173,7 +194,7 @@ final class Analysis {
   Optional<Factorial> factorial(Model model, Metric metric, boolean sampling) {
     List<Factors> cells = IntStream.range(0, 8).filter(c -> sampling || (c & 1) == 1).mapToObj(Analysis::cell).toList();
     List<Map<String, Double>> values = cells.stream()
-        .map(f -> results.condition(f).map(c -> results.byPrompt(model.name(), c.name(), metric.profile())).orElse(Map.of())).toList();
+        .map(f -> results.condition(f).map(c -> byPrompt(model, c, metric)).orElse(Map.of())).toList();
     List<String> prompts = values.getFirst().keySet().stream().filter(p -> values.stream().allMatch(v -> v.containsKey(p))).toList();
     if (prompts.isEmpty()) {
       return Optional.empty();
@@ -207,7 +228,7 @@ final class Analysis {
     if (diversity().isEmpty() || probes().size() < 4) {
       return Optional.empty();
     }
-    List<Map<String, Double>> v = probes().stream().map(c -> results.byPrompt(model.name(), c.name(), diversity().get().profile())).toList();
+    List<Map<String, Double>> v = probes().stream().map(c -> byPrompt(model, c, diversity().get())).toList();
     boolean common = v.getFirst().keySet().stream().anyMatch(p -> v.stream().allMatch(m -> m.containsKey(p)));
     return common ? Optional.of(Conclusion.of(v.get(0), v.get(1), v.get(2), v.get(3), bootstrap)) : Optional.empty();
   }

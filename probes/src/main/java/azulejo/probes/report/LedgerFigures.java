@@ -14,15 +14,15 @@ import azulejo.probes.stats.Estimate;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 
 /** What the entropy ledger adds to the paper: entropy over the schedule, the split into path and execution, and the use of the codebook. Nats are shown as bits. */
 final class LedgerFigures {
-  /** Points of a curve over the codebook, enough for its bend at the frequent end. */
+  /** Points of a curve over the codebook. */
   private static final int POINTS = 60;
   /** A schedule of more steps is drawn as means of neighbouring ones; a picture's tokens are many. */
   private static final int STEPS = 64;
@@ -179,14 +179,14 @@ final class LedgerFigures {
         usage(m, c).ifPresent(u -> series.add(new Series(Analysis.label(c), analysis.style(c), concentration(u.counts()))));
       }
       if (!series.isEmpty()) {
-        panels.add(LineChart.draw(m.name(), "share of the codes, most frequent first", "share of all tokens", true, List.of(new LineChart.Frame("", series, List.of()))));
+        panels.add(LineChart.draw(m.name(), "number of codes, most frequent first", "share of all tokens", true, List.of(new LineChart.Frame("", series, List.of(), true))));
       }
       for (Condition c : analysis.results().conditions()) {
         usage(m, c).map(u -> CodeUsage.of(u.counts())).filter(u -> u.tokens() > 0).ifPresent(u -> rows.add(List.of(
             m.name(), c.name(), u.tokens(), u.used(), u.size(), u.coverage(), u.entropy() / Analysis.BIT, u.corrected() / Analysis.BIT, u.perplexity())));
       }
     }
-    return new Figure("codebook", title, "The share of all tokens that the most frequent codes make up. A curve that rises at once is a codebook collapsed onto few codes; the diagonal would be even use."
+    return new Figure("codebook", title, "The share of all tokens that the most frequent codes make up. A curve that is high on the left is a codebook collapsed onto few codes; even use would stay low and rise at the right end. The axis is logarithmic."
         + " H(Z) is the entropy of these counts, in bits, also with Miller and Madow's correction for codes not seen yet.",
         panels, new Table(List.of("model", "condition", "tokens", "codes used", "codes", "coverage", "H(Z)", "H(Z) corrected", "perplexity"), rows), List.of());
   }
@@ -203,11 +203,8 @@ final class LedgerFigures {
     for (int i = 0; i < ascending.length; i++) {
       sums[i + 1] = sums[i] + ascending[ascending.length - 1 - i];
     }
-    LinkedHashSet<Integer> at = new LinkedHashSet<>();
-    for (int i = 0; i <= POINTS; i++) {
-      at.add((int) Math.round(Math.pow((double) i / POINTS, 2) * ascending.length));
-    }
-    return all == 0 ? List.of()
-        : at.stream().map(i -> new Series.Point((double) i / ascending.length, Estimate.withoutInterval(sums[i] / all, 0))).toList();
+    double doublings = Math.log(ascending.length) / Math.log(2);
+    return all == 0 ? List.of() : IntStream.rangeClosed(0, POINTS).map(i -> (int) Math.round(Math.pow(2, doublings * i / POINTS))).distinct()
+        .mapToObj(codes -> new Series.Point(Math.log(codes) / Math.log(2), Estimate.withoutInterval(sums[codes] / all, 0))).toList();
   }
 }

@@ -21,8 +21,15 @@ final class LineChart {
 
   private LineChart() {}
 
-  /** @param levels names for x = 0, 1, ..., or empty for numbers */
-  record Frame(String heading, List<Series> series, List<String> levels) {}
+  /**
+   * @param levels names for x = 0, 1, ..., or empty for numbers
+   * @param doubling whether x is the logarithm to base 2 of what the axis shows
+   */
+  record Frame(String heading, List<Series> series, List<String> levels, boolean doubling) {
+    Frame(String heading, List<Series> series, List<String> levels) {
+      this(heading, series, levels, false);
+    }
+  }
 
   static String draw(String title, String xLabel, String yLabel, boolean zero, List<Frame> frames) {
     List<Estimate> all = frames.stream().flatMap(f -> f.series.stream()).flatMap(s -> s.points().stream()).map(Series.Point::y).toList();
@@ -60,7 +67,7 @@ final class LineChart {
     }
     for (double tick : x.ticks()) {
       svg.line(x.at(tick), y.from(), x.at(tick), y.from() + 4, "axis");
-      svg.text(x.at(tick), y.from() + 17, "tick middle", levels ? frame.levels.get((int) Math.round(tick)) : x.label(tick));
+      svg.text(x.at(tick), y.from() + 17, "tick middle", levels ? frame.levels.get((int) Math.round(tick)) : frame.doubling ? x.label(Math.pow(2, tick)) : x.label(tick));
     }
     List<Series> series = frame.series;
     boolean many = series.stream().anyMatch(s -> s.points().size() > MANY);

@@ -38,7 +38,8 @@ final class ProbeFigures {
             "Sets of the same size from short, medium, long or mixed paraphrases: the longer the bar, the more this kind of rewording spreads the pictures."),
         ablation("figure-5c", "Figure 5c. Which codes are removed", Kind.SUBSET_RULE, Analysis.SUBSET, Condition.RULE,
             "The same number of codes removed from the rare end, from the frequent end, or at random: removing frequent codes pushes a model off its habits."),
-        enhancement());
+        enhancement(),
+        frozen());
   }
 
   private Figure probes(String file, String title, Role role, String reading) {
@@ -145,6 +146,26 @@ final class ProbeFigures {
     List<List<Object>> rows = new ArrayList<>();
     analysis.results().models().forEach(m -> bars(m, analysis.diversity().get(), conditions, m.name(), rows).ifPresent(panels::add));
     return new Figure(file, title, reading, panels, new Table(COLUMNS, rows), List.of());
+  }
+
+  /** Beyond the paper: a direct look at the two parts of diversity. */
+  private Figure frozen() {
+    String title = "One stream of chance frozen";
+    List<Condition> frozen = Stream.concat(analysis.results().conditions(Kind.FROZEN_PATH).stream(), analysis.results().conditions(Kind.FROZEN_DRAW).stream()).toList();
+    if (frozen.isEmpty() || analysis.diversity().isEmpty()) {
+      return Figure.absent("frozen", title, "Not drawn: it needs conditions of the kinds frozen-path or frozen-draw.");
+    }
+    List<String> panels = new ArrayList<>();
+    List<List<Object>> rows = new ArrayList<>();
+    for (Model model : analysis.results().models()) {
+      List<Condition> run = frozen.stream().filter(c -> analysis.estimate(model, c, analysis.diversity().get()).isPresent()).toList();
+      if (!run.isEmpty()) {
+        bars(model, analysis.diversity().get(), Stream.concat(analysis.results().baseline().stream(), run.stream()).toList(), model.name(), rows).ifPresent(panels::add);
+      }
+    }
+    return new Figure("frozen", title, "Beyond the paper. All images of a set share the path and differ in their draws alone, or the other way round: what is left beside the frozen path is"
+        + " execution diversity, what is left beside the frozen draw is path diversity.",
+        panels, new Table(COLUMNS, rows), panels.isEmpty() ? List.of("Not drawn: no set of a frozen condition is complete.") : List.of());
   }
 
   private Figure enhancement() {
