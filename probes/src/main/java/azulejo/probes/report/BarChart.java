@@ -46,7 +46,7 @@ final class BarChart {
       if (bar.value.hasInterval() && bar.value.high() > bar.value.low()) {
         svg.whisker(axis.at(bar.value.low()), axis.at(bar.value.high()), middle);
       }
-      svg.text(axis.to() + 12 + 44, middle + 4, "label end", Text.number(bar.value.value()));
+      svg.text(axis.to() + 12 + 44, middle + 4, "label end", Text.precise(bar.value.value()));
       svg.text(Svg.WIDTH, middle + 4, bar.clear ? "tick end clear" : "tick end", bar.remark);
       y += rowHeight(bar.label);
     }
@@ -55,7 +55,7 @@ final class BarChart {
   }
 
   static String interval(Estimate e) {
-    return Text.number(e.value()) + (e.hasInterval() ? " [" + Text.number(e.low()) + ", " + Text.number(e.high()) + "]" : "");
+    return Text.precise(e.value()) + (e.hasInterval() ? " [" + Text.precise(e.low()) + ", " + Text.precise(e.high()) + "]" : "");
   }
 
   private static int rowHeight(String label) {

@@ -48,6 +48,11 @@ final class Text {
     return rounded.setScale(Math.abs(x) >= 100 ? 0 : Math.min(decimals, 3), RoundingMode.HALF_EVEN).toPlainString().replace('-', '\u2212');
   }
 
+  /** Two significant digits where three decimals would leave fewer. */
+  static String precise(double x) {
+    return Math.abs(x) < 0.01 && Math.abs(x) >= 1e-4 ? new BigDecimal(x).round(new MathContext(2)).toPlainString().replace('-', '\u2212') : number(x);
+  }
+
   /** With a sign, for differences. */
   static String signed(double x) {
     return x > 0 ? "+" + number(x) : number(x);

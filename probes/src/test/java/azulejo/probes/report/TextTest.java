@@ -16,6 +16,12 @@ class TextTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"0.00263, 0.0026", "-0.000412, \u22120.00041", "0.0263, 0.026", "0, 0", "1e-17, 0"})
+  void smallNumbers(double x, String text) {
+    assertThat(Text.precise(x)).isEqualTo(text);
+  }
+
+  @ParameterizedTest
   @CsvSource({"-0.0001, 0.0\u202f%", "-1, \u2212100\u202f%", "0.1234, +12\u202f%", "-0.0042, \u22120.4\u202f%", "Infinity, \u2013"})
   void changes(double share, String text) {
     assertThat(Text.change(share)).isEqualTo(text);
