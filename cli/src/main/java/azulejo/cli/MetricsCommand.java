@@ -41,7 +41,7 @@ import tools.jackson.databind.json.JsonMapper;
     footer = {
       "  azulejo metrics --list",
       "  azulejo metrics --metric lpips:alex-0.1,ssim:skimage-gaussian --images pictures/",
-      "  azulejo metrics --metric clip-score:torchmetrics --images demo/images --captions demo/images/captions.tsv",
+      "  azulejo metrics --metric clip-score:torchmetrics --images pictures/ --captions captions.tsv",
       "  azulejo metrics --metric fid:clip,kid:clip --images pictures/ --reference demo/images --json",
       "",
       "A table of captions has a line for each picture: the file's name, a tab, the caption."

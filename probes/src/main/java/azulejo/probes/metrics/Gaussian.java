@@ -80,7 +80,8 @@ public record Gaussian(double[] mean, DMatrixRMaj factor) {
     }
     DMatrixRMaj product = new DMatrixRMaj(factor.numCols, other.factor.numCols);
     CommonOps_DDRM.multTransA(factor, other.factor, product);
-    return sum + trace() + other.trace() - 2 * Spectra.nuclearNorm(product);
+    // of equal distributions rounding may leave a little less than nothing
+    return Math.max(0, sum + trace() + other.trace() - 2 * Spectra.nuclearNorm(product));
   }
 
   private double trace() {
