@@ -203,6 +203,15 @@ public record Results(
     return conditions.stream().filter(c -> c.kind() == kind).toList();
   }
 
+  /** A metric's values by prompt id; empty when it was not measured there. Reads all values: for many look-ups make an index. */
+  public Map<String, Double> byPrompt(String model, String condition, String metric) {
+    Map<String, Double> found = new LinkedHashMap<>();
+    values.stream()
+        .filter(v -> v.prompt().isPresent() && v.model().equals(model) && v.condition().equals(condition) && v.metric().equals(metric))
+        .forEach(v -> found.put(v.prompt().get(), v.value()));
+    return found;
+  }
+
   private static void requireDistinct(String what, Collection<String> names) {
     if (new LinkedHashSet<>(names).size() < names.size()) {
       throw new IllegalArgumentException("a " + what + " appears twice in " + names);
