@@ -1,6 +1,5 @@
 package azulejo.cli;
 
-import azulejo.probes.Results.Kind;
 import azulejo.probes.experiment.Condition;
 import azulejo.probes.experiment.Experiment;
 import azulejo.probes.experiment.ExperimentFile;
@@ -13,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -53,7 +53,7 @@ final class ProbeCommand implements Runnable {
   private boolean dryRun;
 
   @Option(names = "--batch", paramLabel = "N", defaultValue = "" + Run.BATCH,
-      description = "Images made together; no image depends on it (default: ${DEFAULT-VALUE}, fewer with large models save more when stopped).")
+      description = "Images made together at most; no image depends on it (default: ${DEFAULT-VALUE}).")
   private int batch;
 
   @Mixin
@@ -128,14 +128,14 @@ final class ProbeCommand implements Runnable {
     lines.add(String.format("%-" + width + "s", "all") + models.stream()
         .map(m -> String.format("%" + column + "d", experiment.conditions(m).size() * set)).collect(Collectors.joining()));
     lines.add(String.format(Locale.ROOT, "%d images: %d prompts, %d images of each in every condition", images, experiment.prompts().size(), experiment.images()));
-    int sets = experiment.models().stream().mapToInt(m -> experiment.conditions(m).size() * experiment.prompts().size()).sum();
     for (Forecast.Pace pace : forecast.models()) {
       lines.add(String.format(Locale.ROOT, "%s: %d images to make, %.3g s each (%s): %s", pace.model(), pace.images(), pace.secondsPerImage(), pace.source(),
           RunProgress.time(pace.seconds())));
     }
-    lines.add(forecast.secondsPerSet().map(seconds -> String.format(Locale.ROOT, "metrics: %d sets, %.3g s each (measured now): %s", sets, seconds, RunProgress.time(seconds * sets)))
+    lines.add(forecast.secondsPerSet().map(seconds -> String.format(Locale.ROOT, "metrics: %d sets, %.3g s each (measured now): %s", forecast.sets(), seconds,
+        RunProgress.time(seconds * forecast.sets())))
         .orElse("metrics: their time was not measured"));
-    lines.add("time: about " + RunProgress.time(forecast.seconds(sets)));
+    lines.add("time: about " + RunProgress.time(forecast.seconds()));
     forecast.peakBytes().ifPresent(bytes -> lines.add(String.format(Locale.ROOT, "memory: %.1f GiB at most while this was measured", bytes / (double) (1L << 30))));
     return lines;
   }
@@ -150,7 +150,7 @@ final class ProbeCommand implements Runnable {
 
   private static void delete(Path folder) {
     try (Stream<Path> files = Files.walk(folder)) {
-      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
     } catch (IOException e) {

@@ -15,7 +15,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** A run of the probes on the command line: what {@code probe} and {@code demo} share. */
 final class Run {
-  /** Images made together: the demo's models gain little by more, and a batch is what a kill costs. */
+  /** Images made together at most: the demo's models gain little by more. */
   static final int BATCH = 32;
 
   private final Environment environment;
@@ -49,6 +49,7 @@ final class Run {
   /** Begins the run in {@code folder}, or goes on with it, to its end. */
   void execute(Path folder, Optional<Experiment> experiment, int batch) {
     RunProgress progress = progress();
+    progress.doing("checking the experiment's files");
     try (Interrupt.Stretch _ = environment.interrupt().stoppable();
         RunFolder run = RunFolder.open(folder, experiment, progress::cancelled)) {
       run.begin(JsonMapper.shared().writeValueAsString(machine()));

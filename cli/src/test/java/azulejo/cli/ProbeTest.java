@@ -41,11 +41,11 @@ class ProbeTest extends CliTest {
   @Test
   void goesOnWithARunAndDoesNothingTwice() {
     engine.atStep = _ -> {
-      if (pictures().size() == 8) {
+      if (pictures().size() >= 8) {
         interrupt.request();
       }
     };
-    assertThat(run("probe", "--config", config, "--out", run, "--batch", 4)).isEqualTo(130);
+    assertThat(run("probe", "--config", config, "--out", run, "--batch", 2)).isEqualTo(130);
     assertThat(err()).isEqualTo("azulejo: stopped\n");
     assertThat(pictures()).hasSize(8);
     engine.atStep = _ -> {};
@@ -66,7 +66,7 @@ class ProbeTest extends CliTest {
     assertThat(run("probe", "--config", config, "--dry-run", "--quiet")).isZero();
     assertThat(files()).isEqualTo(before);
     assertThat(out()).containsPattern("images +fake\nbaseline +4\nargmax +4\nfrozen +4\nall +12\n12 images: 2 prompts, 2 images of each in every condition\n")
-        .containsPattern("fake: 12 images to make, \\S+ s each \\(measured now on 4 images, the JIT's warm-up included\\)").contains("metrics: 6 sets").contains("time: about ");
+        .containsPattern("fake: 12 images to make, \\S+ s each \\(measured now on 4 images, the JIT's warm-up included\\)").contains("metrics: 9 sets").contains("time: about ");
   }
 
   @Test

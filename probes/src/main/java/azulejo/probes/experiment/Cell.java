@@ -1,5 +1,7 @@
 package azulejo.probes.experiment;
 
+import java.util.Locale;
+
 /**
  * One image of an experiment. With the experiment's configuration it is reproducible alone: its noise depends on the experiment's seed and its index, its words
  * on its prompt, its condition and its index, and on nothing else.
@@ -14,6 +16,6 @@ public record Cell(Model model, Condition condition, PromptGroup prompt, int ind
 
   /** Unique in the experiment, and safe as a path below a folder. */
   public String path() {
-    return model.name() + "/" + condition.name() + "/" + prompt.id() + "-" + String.format(java.util.Locale.ROOT, "%03d", index);
+    return model.name() + "/" + condition.name() + "/" + prompt.id() + "-" + String.format(Locale.ROOT, "%03d", index);
   }
 }

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /**
  * An object of a configuration, read field by field. What nobody asked for by the time of {@link #end} is an error, so that no key is accepted and ignored.
@@ -131,10 +132,10 @@ final class Fields {
     String inner = where + (where.contains(": ") ? " " : ": ") + name;
     JsonNode value = node.get(name);
     if (value == null || value.isNull()) {
-      return new Fields(inner, tools.jackson.databind.node.JsonNodeFactory.instance.objectNode());
+      return new Fields(inner, JsonNodeFactory.instance.objectNode());
     }
     if (value.isString() && shortcut != null) {
-      return new Fields(inner, tools.jackson.databind.node.JsonNodeFactory.instance.objectNode().put(shortcut, value.stringValue()));
+      return new Fields(inner, JsonNodeFactory.instance.objectNode().put(shortcut, value.stringValue()));
     }
     return new Fields(inner, value);
   }

@@ -33,23 +33,26 @@ import tools.jackson.databind.json.JsonMapper;
  * its rows in one transaction, so that a row's image is always there, and what a killed process left without a row is simply made again.
  */
 public final class Executor {
+  /** What a batch may take: so much is lost when the process is killed. A small model fills the machine with fewer seconds, a large one with one image. */
+  private static final double BATCH_SECONDS = 60;
+
   private final RunFolder run;
   private final Experiment experiment;
   private final Store store;
   private final Workshop workshop;
   private final RunListener listener;
-  private final int batch;
+  private final int atMost;
   private final int images;
   private int made;
   private final Map<String, double[]> paces = new LinkedHashMap<>();
 
-  /** @param batch how many images are made together */
-  public Executor(RunFolder run, Workshop workshop, int batch, RunListener listener) {
+  /** @param atMost how many images are made together */
+  public Executor(RunFolder run, Workshop workshop, int atMost, RunListener listener) {
     this.run = run;
     this.experiment = run.experiment();
     this.store = run.store();
     this.workshop = workshop;
-    this.batch = batch;
+    this.atMost = atMost;
     this.listener = listener;
     this.images = experiment.cells().size();
   }
@@ -136,16 +139,20 @@ public final class Executor {
       store.putModel(model.name(), maker);
       checkConditions(model, maker);
       run.createFolders(cells);
+      int batch = 1;
       for (Condition condition : experiment.conditions(model)) {
         List<Cell> own = cells.stream().filter(cell -> cell.condition().equals(condition)).toList();
-        for (int from = 0; from < own.size(); from += batch) {
-          make(maker, own.subList(from, Math.min(from + batch, own.size())), measuring);
+        for (int from = 0, to; from < own.size(); from = to) {
+          to = Math.min(from + batch, own.size());
+          double seconds = make(maker, own.subList(from, to), measuring);
+          batch = seconds > BATCH_SECONDS ? Math.max(1, batch / 2) : seconds < BATCH_SECONDS / 2 ? Math.min(atMost, 2 * batch) : batch;
         }
       }
     }
   }
 
-  private void make(Maker maker, List<Cell> cells, Measuring measuring) {
+  /** @return the seconds that it took */
+  private double make(Maker maker, List<Cell> cells, Measuring measuring) {
     measuring.requireWell();
     Cell first = cells.getFirst();
     String what = first.model().name() + ", " + first.condition().label();
@@ -178,6 +185,7 @@ public final class Executor {
     pace[1] += rows.size();
     report(what, 0, measuring);
     measuring.made(cells);
+    return seconds;
   }
 
   private ImageRow write(Made image) {

@@ -22,10 +22,11 @@ import java.util.regex.Pattern;
  * What a run will take.
  *
  * @param models one after the other
+ * @param sets of images that are to be measured
  * @param secondsPerSet that measuring takes; empty where nothing could be measured in the time given
  * @param peakBytes the most memory that this process had in use while it tried; empty where the system does not say
  */
-public record Forecast(List<Pace> models, Optional<Double> secondsPerSet, OptionalLong peakBytes) {
+public record Forecast(List<Pace> models, int sets, Optional<Double> secondsPerSet, OptionalLong peakBytes) {
   /** A trial longer than this is cut short. */
   private static final double TRIAL_SECONDS = 20;
   private static final Pattern PEAK = Pattern.compile("VmHWM:\\s+(\\d+) kB");
@@ -42,7 +43,7 @@ public record Forecast(List<Pace> models, Optional<Double> secondsPerSet, Option
   }
 
   /** All of the run; measuring has a thread of its own, but it takes its part of the machine. */
-  public double seconds(int sets) {
+  public double seconds() {
     return models.stream().mapToDouble(Pace::seconds).sum() + secondsPerSet.orElse(0.0) * sets;
   }
 
@@ -75,7 +76,9 @@ public record Forecast(List<Pace> models, Optional<Double> secondsPerSet, Option
         paces.add(new Pace(model.name(), open, trial.secondsPerImage, trial.source));
       }
     }
-    return new Forecast(paces, set.map(images -> measure(experiment, workshop, images, listener)), residentPeak());
+    List<Store.Scope> measured = run.store().measured();
+    int sets = (int) Executor.scopes(experiment).stream().filter(scope -> !measured.contains(scope)).count();
+    return new Forecast(paces, sets, set.map(images -> measure(experiment, workshop, images, listener)), residentPeak());
   }
 
   private static double measure(Experiment experiment, Workshop workshop, List<Made> images, RunListener listener) {

@@ -1,6 +1,7 @@
 package azulejo.probes.run;
 
 import azulejo.runtime.AzulejoException;
+import azulejo.runtime.Cancelled;
 import azulejo.runtime.CheckpointException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -54,7 +55,7 @@ final class Hash {
     try (InputStream in = Files.newInputStream(file)) {
       for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
         if (cancelled.getAsBoolean()) {
-          throw new azulejo.runtime.Cancelled();
+          throw new Cancelled();
         }
         digest.update(chunk, 0, n);
       }

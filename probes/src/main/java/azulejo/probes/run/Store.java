@@ -7,6 +7,7 @@ import azulejo.probes.experiment.Cell;
 import azulejo.runtime.OutputException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -94,9 +95,9 @@ public final class Store implements AutoCloseable {
     }
   }
 
-  /** Opens a store to read it, which may be written to meanwhile. */
+  /** Opens a store to read it, which may be written to meanwhile. What a killed process left half-done is rolled back, where the file may be written. */
   static Store openReadOnly(Path file) {
-    Store store = new Store(file, Sqlite.open(file, true));
+    Store store = new Store(file, Sqlite.open(file, !Files.isWritable(file)));
     try {
       requireVersion(file, store.transaction(c -> number(c, "pragma user_version")));
       return store;

@@ -84,6 +84,19 @@ class RunTest {
     }
   }
 
+  /** A model is not known to be quick before it was. */
+  @Test
+  void batchesGrowWhileTheyAreQuick() {
+    List<Integer> sizes = new ArrayList<>();
+    workshop.atBatch = cells -> {
+      if (cells.getFirst().model().name().equals("one")) {
+        sizes.add(cells.size());
+      }
+    };
+    undisturbed();
+    assertThat(sizes).containsExactly(1, 2, 4, 2, 5, 4, 5, 4); // 9 images in each of 3 conditions, at most 5 together
+  }
+
   @Test
   void aFinishedRunHasNothingToDo() {
     Path folder = undisturbed();
