@@ -15,7 +15,8 @@ import picocli.CommandLine.Parameters;
     name = "report",
     description = {
       "Turn a run into the paper's figures.",
-      "One HTML file that needs nothing else, and beside it a folder with each figure's data as CSV. A run that is not finished, or goes on meanwhile, is shown as far as it is."
+      "One HTML file that needs nothing else, and beside it a folder with each figure's data as CSV. A run that is not finished, or goes"
+          + " on meanwhile, is shown as far as it is."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -48,7 +49,8 @@ final class ReportCommand implements Runnable {
       Results results = RunResults.of(run);
       int missing = results.missing().stream().mapToInt(Missing::images).sum();
       if (missing > 0) {
-        status.println("note: the run is not finished, " + missing + (missing == 1 ? " image is" : " images are") + " still to be made; the report shows what is complete");
+        status.println("note: the run is not finished, " + missing + (missing == 1 ? " image is" : " images are")
+            + " still to be made; the report shows what is complete");
       }
       status.show("computing intervals and drawing");
       Path data = Report.of(results).write(page);

@@ -41,7 +41,8 @@ class ReportTest extends CliTest {
   @Test
   void aPageThatCannotBeWritten() throws IOException {
     assertThat(run("report", begun(), "--out", dir.resolve("none/page.html"))).isEqualTo(1);
-    assertThat(err()).isEqualTo("azulejo: cannot write " + dir.resolve("none/page.html") + ": " + dir.resolve("none") + " does not exist, create that folder first\n");
+    assertThat(err()).isEqualTo("azulejo: cannot write " + dir.resolve("none/page.html") + ": " + dir.resolve("none")
+        + " does not exist, create that folder first\n");
   }
 
   /** A run of which nothing is made yet. */

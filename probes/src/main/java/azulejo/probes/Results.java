@@ -10,9 +10,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Everything that was measured in a run, as plain data: the whole input of the statistics and of the report. Lists are shown in the order that they have here.
+ * Everything that was measured in a run, as plain data: the whole input of the statistics and of the report. Lists are shown in the order
+ * that they have here.
  *
- * <p>A prompt's set counts only when it is complete: a value computed from a part of its images is left out, and {@link #missing} says what is not there yet.
+ * <p>A prompt's set counts only when it is complete: a value computed from a part of its images is left out, and {@link #missing} says what
+ * is not there yet.
  *
  * @param title of the report, for example the preset's name
  * @param prompts by {@link Prompt#id}
@@ -59,8 +61,8 @@ public record Results(
 
   /**
    * @param name unique in the run
-   * @param family the published model that it has the architecture of, in lower case: {@code llamagen}, {@code amused}, {@code vqdiffusion}, {@code janus-pro},
-   *     {@code show-o}
+   * @param family the published model that it has the architecture of, in lower case: {@code llamagen}, {@code amused},
+   *     {@code vqdiffusion}, {@code janus-pro}, {@code show-o}
    * @param description one line, for example with parameters and grid
    */
   public record Model(String name, String family, Paradigm paradigm, String description) {}
@@ -90,7 +92,8 @@ public record Results(
   /**
    * @param name unique in the run, for files and options
    * @param label for people, short
-   * @param settings what was intervened, exactly; the report reads the keys {@link #RATIO}, {@link #RULE}, {@link #WINDOW} and {@link #LENGTH} and shows them all
+   * @param settings what was intervened, exactly; the report reads the keys {@link #RATIO}, {@link #RULE}, {@link #WINDOW} and {@link
+   *     #LENGTH} and shows them all
    */
   public record Condition(String name, String label, Kind kind, Factors factors, Map<String, String> settings) {
     /** The share of the codes that stays allowed, in (0, 1]. */
@@ -176,7 +179,8 @@ public record Results(
    * @param tokens in an image
    * @param estimator its name, for people
    */
-  public record Total(String model, String condition, String prompt, Quantity quantity, double nats, int tokens, String estimator, Standing standing) {}
+  public record Total(String model, String condition, String prompt, Quantity quantity, double nats, int tokens, String estimator,
+      Standing standing) {}
 
   /**
    * How often each code was used in all images of a condition.
@@ -192,7 +196,8 @@ public record Results(
   public record Missing(String model, String condition, int images) {}
 
   public Optional<Condition> condition(Factors factors) {
-    return conditions.stream().filter(c -> (c.kind() == Kind.BASELINE || c.kind() == Kind.FACTORIAL) && c.factors().equals(factors)).findFirst();
+    return conditions.stream().filter(c -> (c.kind() == Kind.BASELINE || c.kind() == Kind.FACTORIAL) && c.factors().equals(factors))
+        .findFirst();
   }
 
   public Optional<Condition> baseline() {

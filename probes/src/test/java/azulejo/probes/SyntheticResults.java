@@ -34,9 +34,12 @@ import javax.imageio.ImageIO;
 
 /** A run that never was: made-up numbers of the size and with the structure that the paper describes, for the statistics and the report. */
 public final class SyntheticResults {
-  private static final List<String> TEXTS = List.of("a large red star", "a large pink heart on a white background", "a striped green ring", "a dotted purple circle",
-      "a yellow moon on a navy background", "a small blue square in the upper left", "an orange triangle", "a brown cross on a beige background", "a medium-sized teal ring",
-      "a green star on black", "a large blue circle on a gray background", "a red heart", "a striped orange square", "a pink moon", "a purple triangle in the lower right", "a dotted yellow star");
+  private static final List<String> TEXTS = List.of("a large red star", "a large pink heart on a white background", "a striped green ring",
+      "a dotted purple circle",
+      "a yellow moon on a navy background", "a small blue square in the upper left", "an orange triangle",
+          "a brown cross on a beige background", "a medium-sized teal ring",
+      "a green star on black", "a large blue circle on a gray background", "a red heart", "a striped orange square", "a pink moon",
+          "a purple triangle in the lower right", "a dotted yellow star");
   private static final Factors SUBSET = new Factors(true, false, false);
   private static final int CODES = 1024;
 
@@ -61,8 +64,10 @@ public final class SyntheticResults {
   public static List<Model> models() {
     return List.of(
         new Model("demo/masked", "amused", Paradigm.MASKED, "aMUSEd, 8.0 M parameters, 16x16 grid of 1024 codes, 12 steps, guidance 3"),
-        new Model("demo/autoregressive", "llamagen", Paradigm.AUTOREGRESSIVE, "LlamaGen, 5.1 M parameters, 16x16 grid of 1024 codes, guidance 3"),
-        new Model("demo/diffusion", "vqdiffusion", Paradigm.DIFFUSION, "VQ-Diffusion, 7.4 M parameters, 16x16 grid of 1024 codes, 25 steps, guidance 2, truncation 0.95"));
+        new Model("demo/autoregressive", "llamagen", Paradigm.AUTOREGRESSIVE,
+            "LlamaGen, 5.1 M parameters, 16x16 grid of 1024 codes, guidance 3"),
+        new Model("demo/diffusion", "vqdiffusion", Paradigm.DIFFUSION,
+            "VQ-Diffusion, 7.4 M parameters, 16x16 grid of 1024 codes, 25 steps, guidance 2, truncation 0.95"));
   }
 
   public static List<Condition> conditions() {
@@ -85,22 +90,27 @@ public final class SyntheticResults {
         settings.put("length", "mixed");
       }
       String label = String.join(" + ", names);
-      all.add(new Condition(String.join("-", names), label.substring(0, 1).toUpperCase() + label.substring(1), Kind.FACTORIAL, f, settings));
+      all.add(new Condition(String.join("-", names), label.substring(0, 1).toUpperCase() + label.substring(1), Kind.FACTORIAL, f,
+          settings));
     }
     for (String ratio : List.of("0.05", "0.1", "0.5", "0.75")) {
       all.add(new Condition("subset-" + ratio, "Subset " + ratio, Kind.SUBSET_RATIO, SUBSET, Map.of("ratio", ratio, "rule", "least")));
     }
     for (String rule : List.of("most", "random")) {
-      all.add(new Condition("drop-" + rule, "Drop " + rule + (rule.equals("most") ? " frequent" : ""), Kind.SUBSET_RULE, SUBSET, Map.of("ratio", "0.25", "rule", rule)));
+      all.add(new Condition("drop-" + rule, "Drop " + rule + (rule.equals("most") ? " frequent" : ""), Kind.SUBSET_RULE, SUBSET,
+          Map.of("ratio", "0.25", "rule", rule)));
     }
     for (String window : List.of("early", "middle", "late")) {
-      all.add(new Condition("argmax-" + window, "Argmax " + window, Kind.ARGMAX_TIMING, new Factors(false, true, false), Map.of("window", window)));
+      all.add(new Condition("argmax-" + window, "Argmax " + window, Kind.ARGMAX_TIMING, new Factors(false, true, false),
+          Map.of("window", window)));
     }
     for (String length : List.of("short", "medium", "long")) {
-      all.add(new Condition("paraphrase-" + length, "Paraphrase " + length, Kind.PARAPHRASE_LENGTH, new Factors(false, false, true), Map.of("length", length)));
+      all.add(new Condition("paraphrase-" + length, "Paraphrase " + length, Kind.PARAPHRASE_LENGTH, new Factors(false, false, true),
+          Map.of("length", length)));
     }
     for (String ratio : List.of("0.6", "0.8", "0.9")) {
-      all.add(new Condition("enhanced-" + ratio, "Enhanced " + ratio, Kind.ENHANCEMENT, new Factors(true, false, true), Map.of("ratio", ratio, "rule", "most", "length", "mixed")));
+      all.add(new Condition("enhanced-" + ratio, "Enhanced " + ratio, Kind.ENHANCEMENT, new Factors(true, false, true),
+          Map.of("ratio", ratio, "rule", "most", "length", "mixed")));
     }
     all.add(new Condition("frozen-path", "Frozen path", Kind.FROZEN_PATH, Factors.NONE, Map.of("seed", "7")));
     all.add(new Condition("frozen-draw", "Frozen draw", Kind.FROZEN_DRAW, Factors.NONE, Map.of("seed", "7")));
@@ -145,7 +155,8 @@ public final class SyntheticResults {
     environment.put("backend", "Vector API, 512-bit (16 lanes), 2 threads, C2");
     environment.put("sha256 demo/masked", "9f2c51f0b2a14c6d0f3d2a7f5c7a1f5d9b6f0c0ea9c1d2e3f4a5b6c7d8e9f001");
     return new Results("Synthetic run of the paper preset", models(), conditions(),
-        IntStream.range(0, prompts).mapToObj(p -> new Prompt("p" + p, TEXTS.get(p % TEXTS.size()))).toList(), metrics(), values, curves, totals, usage, samples,
+        IntStream.range(0, prompts).mapToObj(p -> new Prompt("p" + p, TEXTS.get(p % TEXTS.size()))).toList(), metrics(), values, curves,
+            totals, usage, samples,
         List.of(), "{\n  \"preset\" : \"paper\",\n  \"seeds\" : [ 0, 1, 2, 3 ],\n  \"subset\" : 0.25\n}", environment,
         List.of("The numbers of this run are made up: no model was run."));
   }
@@ -156,7 +167,8 @@ public final class SyntheticResults {
     double ratio = Double.parseDouble(c.settings().getOrDefault("ratio", "1"));
     boolean most = "most".equals(c.settings().get("rule"));
     boolean para = c.factors().paraphrase();
-    double loss = c.kind() == Kind.SUBSET_RULE ? (most ? -0.3 : -0.1) : full && !c.factors().subset() ? 0 : most ? -0.4 * (1 - ratio) : Math.pow(1 - ratio, 3);
+    double loss = c.kind() == Kind.SUBSET_RULE ? (most ? -0.3 : -0.1) : full && !c.factors().subset() ? 0 : most ? -0.4 * (1 - ratio)
+        : Math.pow(1 - ratio, 3);
     double frozen = c.kind() == Kind.FROZEN_PATH ? 0.7 : c.kind() == Kind.FROZEN_DRAW ? 0.5 : 1;
     double timing = switch (c.settings().getOrDefault("window", "")) {
       case "early" -> 0.82;
@@ -166,9 +178,11 @@ public final class SyntheticResults {
     };
     return switch (m.paradigm()) {
       case MASKED -> (0.44 + (argmax ? para ? -0.02 : -0.10 : 0) + (para ? 0.05 : 0)) * (1 - 0.4 * loss) * frozen * timing;
-      case AUTOREGRESSIVE -> argmax && !para ? 0 : c.kind() == Kind.FROZEN_DRAW ? 0 : (0.33 + (argmax ? -0.18 : 0) + (para ? 0.05 : 0)) * (1 - 0.06 * loss)
+      case AUTOREGRESSIVE -> argmax && !para ? 0 : c.kind() == Kind.FROZEN_DRAW ? 0
+          : (0.33 + (argmax ? -0.18 : 0) + (para ? 0.05 : 0)) * (1 - 0.06 * loss)
           * (c.kind() == Kind.FROZEN_PATH ? 1 : 2 - timing > 1.1 ? 0.6 : timing);
-      case DIFFUSION -> (0.41 + (argmax ? -0.004 : 0) + (para ? 0.002 : 0)) * (1 - 0.28 * loss) * (c.kind() == Kind.FROZEN_PATH ? 0.4 : c.kind() == Kind.FROZEN_DRAW ? 0.9 : 1);
+      case DIFFUSION -> (0.41 + (argmax ? -0.004 : 0) + (para ? 0.002 : 0)) * (1 - 0.28 * loss) * (c.kind() == Kind.FROZEN_PATH ? 0.4
+          : c.kind() == Kind.FROZEN_DRAW ? 0.9 : 1);
     };
   }
 
@@ -202,14 +216,18 @@ public final class SyntheticResults {
     double execution = (m.paradigm() == Paradigm.AUTOREGRESSIVE ? 560 : m.paradigm() == Paradigm.MASKED ? 420 : 120) * scale;
     for (int p = 0; p < prompts; p++) {
       switch (m.paradigm()) {
-        case AUTOREGRESSIVE -> totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, 0, 256, "the order is fixed", Standing.EXACT));
+        case AUTOREGRESSIVE -> totals.add(
+            new Total(m.name(), c.name(), "p" + p, Quantity.PATH, 0, 256, "the order is fixed", Standing.EXACT));
         case MASKED -> {
           totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, 1150, 256, "every choice of cells alike", Standing.UPPER_BOUND));
-          totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256, "surprisal of the kept cells", Standing.LOWER_BOUND));
+          totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256,
+              "surprisal of the kept cells", Standing.LOWER_BOUND));
         }
-        case DIFFUSION -> totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256, "entropy of each transition", Standing.UNBIASED));
+        case DIFFUSION -> totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.PATH, path + 12 * random.nextGaussian(), 256,
+            "entropy of each transition", Standing.UNBIASED));
       }
-      totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.EXECUTION, execution + 9 * scale * random.nextGaussian(), 256, "surprisal of the kept draws",
+      totals.add(new Total(m.name(), c.name(), "p" + p, Quantity.EXECUTION, execution + 9 * scale * random.nextGaussian(), 256,
+          "surprisal of the kept draws",
           m.paradigm() == Paradigm.MASKED ? Standing.UPPER_BOUND : Standing.UNBIASED));
     }
   }
@@ -230,7 +248,8 @@ public final class SyntheticResults {
   private List<Sample> samples(Path folder) {
     List<Sample> samples = new ArrayList<>();
     for (Model m : models()) {
-      for (Condition c : conditions().stream().filter(c -> c.factors().count() <= 1 && c.kind() != Kind.SUBSET_RATIO || c.name().equals("enhanced-0.8")).toList()) {
+      for (Condition c : conditions().stream()
+          .filter(c -> c.factors().count() <= 1 && c.kind() != Kind.SUBSET_RATIO || c.name().equals("enhanced-0.8")).toList()) {
         for (int p = 0; p < 3; p++) {
           for (int i = 0; i < 4; i++) {
             Path file = folder.resolve(m.name().replace('/', '-') + "-" + c.name() + "-" + p + "-" + i + ".png");

@@ -54,7 +54,8 @@ final class Analysis {
     Map<String, Integer> order = IntStream.range(0, prompts.size()).boxed().collect(Collectors.toMap(prompts::get, i -> i));
     for (Value v : results.values()) {
       Key key = new Key(v.model(), v.condition(), v.metric());
-      v.prompt().ifPresentOrElse(p -> byPrompt.computeIfAbsent(key, _ -> new TreeMap<>(Comparator.comparing(order::get))).put(p, v.value()), () -> ofSet.put(key, v.value()));
+      v.prompt().ifPresentOrElse(p -> byPrompt.computeIfAbsent(key, _ -> new TreeMap<>(Comparator.comparing(order::get))).put(p, v.value()),
+          () -> ofSet.put(key, v.value()));
     }
   }
 
@@ -89,7 +90,8 @@ final class Analysis {
     return comparisons.computeIfAbsent(new Key(model.name(), condition.name(), metric.profile()), _ -> {
       Map<String, Double> before = byPrompt(model, results.baseline().get(), metric);
       Map<String, Double> after = byPrompt(model, condition, metric);
-      return before.keySet().stream().anyMatch(after::containsKey) ? Optional.of(Comparison.of(before, after, bootstrap)) : Optional.empty();
+      return before.keySet().stream().anyMatch(after::containsKey) ? Optional.of(Comparison.of(before, after, bootstrap))
+          : Optional.empty();
     });
   }
 
@@ -104,7 +106,8 @@ final class Analysis {
   /** The metric of the curves, the factorial design and the conclusions: LPIPS where it was measured. */
   Optional<Metric> diversity() {
     List<Metric> candidates = results.metrics().stream()
-        .filter(m -> m.role() == Role.DIVERSITY && !m.smallerIsMore() && results.values().stream().anyMatch(v -> v.metric().equals(m.profile()) && v.prompt().isPresent()))
+        .filter(m -> m.role() == Role.DIVERSITY && !m.smallerIsMore()
+        && results.values().stream().anyMatch(v -> v.metric().equals(m.profile()) && v.prompt().isPresent()))
         .toList();
     return candidates.stream().filter(m -> m.profile().startsWith("lpips")).findFirst().or(() -> candidates.stream().findFirst());
   }
@@ -128,7 +131,8 @@ final class Analysis {
     }
     List<Condition> all = new ArrayList<>(results.baseline().stream().toList());
     results.condition(probe)
-        .filter(p -> p.settings().containsKey(setting) && own.stream().noneMatch(c -> c.settings().get(setting).equals(p.settings().get(setting))))
+        .filter(p -> p.settings().containsKey(setting)
+        && own.stream().noneMatch(c -> c.settings().get(setting).equals(p.settings().get(setting))))
         .ifPresent(all::add);
     all.addAll(own);
     return all;
@@ -175,7 +179,8 @@ final class Analysis {
 
   /** Axis label of a metric: its profile, and which way is more where that is not up. */
   static String unit(Metric metric) {
-    return metric.profile() + (metric.smallerIsMore() ? ", smaller is " + (metric.role() == Role.DIVERSITY ? "more diverse" : "better") : "");
+    return metric.profile() + (metric.smallerIsMore() ? ", smaller is " + (metric.role() == Role.DIVERSITY ? "more diverse" : "better")
+        : "");
   }
 
   /** Whether the design leaves sampling out: argmax gives an autoregressive model one image only, so the paper analyses two factors. */
@@ -200,7 +205,8 @@ final class Analysis {
       return Optional.empty();
     }
     double[][] numbers = values.stream().map(v -> prompts.stream().mapToDouble(v::get).toArray()).toArray(double[][]::new);
-    return Optional.of(Factorial.of(sampling ? List.of("sampling", "prompt", "codebook") : List.of("prompt", "codebook"), numbers, bootstrap));
+    return Optional.of(Factorial.of(sampling ? List.of("sampling", "prompt", "codebook") : List.of("prompt", "codebook"), numbers,
+        bootstrap));
   }
 
   /** What the cells of the design are called that a model lacks values for. */
@@ -258,6 +264,7 @@ final class Analysis {
       Total first = totals.getFirst();
       Estimate image = bootstrap.mean(totals.stream().mapToDouble(t -> t.nats() / BIT).toArray());
       return new Bits(image, image.value() / first.tokens(), first.standing(), first.estimator());
-    }).sorted(Comparator.comparing(b -> List.of(Standing.EXACT, Standing.UNBIASED, Standing.LOWER_BOUND, Standing.UPPER_BOUND).indexOf(b.standing))).toList();
+    }).sorted(Comparator.comparing(b -> List.of(Standing.EXACT, Standing.UNBIASED, Standing.LOWER_BOUND, Standing.UPPER_BOUND)
+        .indexOf(b.standing))).toList();
   }
 }

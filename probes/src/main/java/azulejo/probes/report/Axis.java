@@ -36,7 +36,10 @@ record Axis(double low, double high, double step, double from, double to) {
     return new Axis(Math.floor((low + tolerance) / step) * step, Math.ceil((high - tolerance) / step) * step, step, from, to);
   }
 
-  /** A horizontal axis for all numbers and their intervals, which ends close to them, with as many ticks as there is room for their labels. */
+  /**
+   * A horizontal axis for all numbers and their intervals, which ends close to them, with as many ticks as there is room for
+   * their labels.
+   */
   static Axis lying(Collection<Estimate> estimates, boolean zero, double from, double to) {
     DoubleSummaryStatistics range = range(estimates, zero);
     double margin = (range.getMax() - range.getMin()) * 0.03;

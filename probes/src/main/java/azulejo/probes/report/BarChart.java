@@ -22,7 +22,8 @@ final class BarChart {
 
   /** @param unit what the numbers are, under the axis */
   static String draw(String title, String unit, List<Bar> bars) {
-    String description = bars.stream().map(b -> b.label + " " + interval(b.value) + (b.remark.isEmpty() ? "" : " (" + b.remark + ")")).collect(Collectors.joining("; "));
+    String description = bars.stream().map(b -> b.label + " " + interval(b.value) + (b.remark.isEmpty() ? "" : " (" + b.remark + ")"))
+        .collect(Collectors.joining("; "));
     double labels = Math.min(bars.stream().flatMap(b -> wrap(b.label).stream()).mapToDouble(Svg::widthOf).max().orElse(0), LABELS) + 8;
     Axis axis = Axis.lying(bars.stream().map(Bar::value).toList(), true, labels, Svg.WIDTH - NUMBERS - 12);
     int rows = bars.stream().mapToInt(b -> rowHeight(b.label)).sum();

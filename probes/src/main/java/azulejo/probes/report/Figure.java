@@ -24,12 +24,14 @@ record Figure(String file, String title, String reading, List<String> panels, Ta
    * @param heading what they have in common, or empty
    */
   static String group(String heading, List<String> panels) {
-    return "<div class=\"group\">" + (heading.isEmpty() ? "" : "<h4>" + Text.escape(heading) + "</h4>") + String.join("\n", panels) + "</div>";
+    return "<div class=\"group\">" + (heading.isEmpty() ? "" : "<h4>" + Text.escape(heading) + "</h4>") + String.join("\n", panels)
+        + "</div>";
   }
 
   String html() {
     if (panels.isEmpty() && data.rows().isEmpty()) {
-      return "<figure id=\"" + file + "\">\n<p class=\"absent\"><strong>" + Text.escape(title) + (title.endsWith("?") ? "" : ".") + "</strong> " + Text.escape(String.join(" ", absent)) + "</p>\n</figure>\n";
+      return "<figure id=\"" + file + "\">\n<p class=\"absent\"><strong>" + Text.escape(title) + (title.endsWith("?") ? "" : ".")
+          + "</strong> " + Text.escape(String.join(" ", absent)) + "</p>\n</figure>\n";
     }
     StringBuilder html = new StringBuilder("<figure id=\"" + file + "\">\n<h3>" + Text.escape(title) + "</h3>\n");
     if (!panels.isEmpty()) {
@@ -39,7 +41,8 @@ record Figure(String file, String title, String reading, List<String> panels, Ta
     absent.forEach(a -> html.append("<p class=\"absent\">").append(Text.escape(a)).append("</p>\n"));
     if (!data.rows().isEmpty()) {
       html.append("<details><summary>Data</summary>\n<p>").append(data.download(file + ".csv")).append(", ")
-          .append(data.rows().size()).append(" rows</p>\n").append(data.rows().size() <= READABLE ? data.html() : "").append("\n</details>\n");
+          .append(data.rows().size()).append(" rows</p>\n").append(data.rows().size() <= READABLE ? data.html() : "")
+          .append("\n</details>\n");
     }
     return html.append("</figure>\n").toString();
   }

@@ -15,12 +15,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
-/** What the entropy ledger adds to the paper: entropy over the schedule, the split into path and execution, and the use of the codebook. Nats are shown as bits. */
+/**
+ * What the entropy ledger adds to the paper: entropy over the schedule, the split into path and execution, and the use of the
+ * codebook. Nats are shown as bits.
+ */
 final class LedgerFigures {
   /** Points of a curve over the codebook. */
   private static final int POINTS = 60;
@@ -57,7 +61,8 @@ final class LedgerFigures {
       for (Model m : analysis.results().models()) {
         analysis.results().baseline().flatMap(b -> find(m, b, quantity)).ifPresent(c -> models.add(series(m.name(), analysis.style(m), c)));
       }
-      if (models.stream().flatMap(s -> s.points().stream()).anyMatch(p -> p.y().value() != 1)) { // a share of 1 says that nothing was left out
+      if (models.stream().flatMap(s -> s.points().stream())
+          .anyMatch(p -> p.y().value() != 1)) { // a share of 1 says that nothing was left out
         baselines.add(draw(Text.sentence(quantity), unit, models));
       }
     });
@@ -87,14 +92,17 @@ final class LedgerFigures {
       Estimate e = estimate(c, p);
       return List.<Object>of(c.model(), c.condition(), c.quantity(), unit(c.unit()), p.at(), p.n(), e.value(), e.low(), e.high());
     })).toList();
-    return new Figure("schedule", title, "How uncertain the model is about an open position while the picture comes to be, from the first step on the left to the last on the right. High at the start and"
-        + " low at the end: early draws decide, late ones fill in. The intervals are 95% normal ones over images. Schedules of more than "
+    return new Figure("schedule", title,
+        "How uncertain the model is about an open position while the picture comes to be, from the first step on the left to the last on"
+            + " the right. High at the start and low at the end: early draws decide, late ones fill in. The intervals are 95% normal ones"
+            + " over images. Schedules of more than "
         + STEPS + " steps are drawn as means of neighbouring steps; the data has each.",
         panels, new Table(List.of("model", "condition", "quantity", "unit", "schedule", "images", "mean", "low", "high"), rows), List.of());
   }
 
   private static String draw(String title, String unit, List<Series> series) {
-    return LineChart.draw(title, "share of the schedule that is done", unit(unit), true, List.of(new LineChart.Frame("", series, List.of())));
+    return LineChart.draw(title, "share of the schedule that is done", unit(unit), true,
+        List.of(new LineChart.Frame("", series, List.of())));
   }
 
   private static String unit(String unit) {
@@ -152,18 +160,23 @@ final class LedgerFigures {
       }
       for (Condition c : analysis.results().conditions().stream().filter(LedgerFigures::isChance).toList()) {
         for (Quantity q : Quantity.values()) {
-          analysis.bits(m, c, q).forEach(b -> rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", b.image().n(), b.image().value(), b.image().low(),
+          analysis.bits(m, c, q).forEach(b ->
+              rows.add(List.of(m.name(), c.name(), q == Quantity.PATH ? "H(P|X)" : "H(Z|P,X)", b.image().n(), b.image().value(),
+                  b.image().low(),
               b.image().high(), b.token(), name(b.standing()), b.estimator())));
         }
       }
     }
-    return new Figure("path-and-execution", title, "How many bits of chance went into an image, by where they went: into which positions are settled when (path), or into which code each gets (execution)."
-        + " Where neither is a bound, their sum bounds H(Z|X) from above, as paths that lead to the same image count twice. The table has every estimator and what it is worth.",
-        panels, new Table(List.of("model", "condition", "quantity", "prompts", "bits an image", "low", "high", "bits a token", "standing", "estimator"), rows), List.of());
+    return new Figure("path-and-execution", title,
+        "How many bits of chance went into an image, by where they went: into which positions are settled when (path), or into which code"
+            + " each gets (execution). Where neither is a bound, their sum bounds H(Z|X) from above, as paths that lead to the same image"
+            + " count twice. The table has every estimator and what it is worth.",
+        panels, new Table(List.of("model", "condition", "quantity", "prompts", "bits an image", "low", "high", "bits a token", "standing",
+            "estimator"), rows), List.of());
   }
 
   private static String name(Standing standing) {
-    return standing.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+    return standing.name().toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
   private Figure usage() {
@@ -179,20 +192,26 @@ final class LedgerFigures {
         usage(m, c).ifPresent(u -> series.add(new Series(Analysis.label(c), analysis.style(c), concentration(u.counts()))));
       }
       if (!series.isEmpty()) {
-        panels.add(LineChart.draw(m.name(), "number of codes, most frequent first", "share of all tokens", true, List.of(new LineChart.Frame("", series, List.of(), true))));
+        panels.add(LineChart.draw(m.name(), "number of codes, most frequent first", "share of all tokens", true,
+            List.of(new LineChart.Frame("", series, List.of(), true))));
       }
       for (Condition c : analysis.results().conditions()) {
         usage(m, c).map(u -> CodeUsage.of(u.counts())).filter(u -> u.tokens() > 0).ifPresent(u -> rows.add(List.of(
-            m.name(), c.name(), u.tokens(), u.used(), u.size(), u.coverage(), u.entropy() / Analysis.BIT, u.corrected() / Analysis.BIT, u.perplexity())));
+            m.name(), c.name(), u.tokens(), u.used(), u.size(), u.coverage(), u.entropy() / Analysis.BIT, u.corrected() / Analysis.BIT,
+                u.perplexity())));
       }
     }
-    return new Figure("codebook", title, "The share of all tokens that the most frequent codes make up. A curve that is high on the left is a codebook collapsed onto few codes; even use would stay low and rise at the right end. The axis is logarithmic."
-        + " H(Z) is the entropy of these counts, in bits, also with Miller and Madow's correction for codes not seen yet.",
-        panels, new Table(List.of("model", "condition", "tokens", "codes used", "codes", "coverage", "H(Z)", "H(Z) corrected", "perplexity"), rows), List.of());
+    return new Figure("codebook", title,
+        "The share of all tokens that the most frequent codes make up. A curve that is high on the left is a codebook collapsed onto few"
+            + " codes; even use would stay low and rise at the right end. The axis is logarithmic. H(Z) is the entropy of these counts, in"
+            + " bits, also with Miller and Madow's correction for codes not seen yet.",
+        panels, new Table(List.of("model", "condition", "tokens", "codes used", "codes", "coverage", "H(Z)", "H(Z) corrected",
+            "perplexity"), rows), List.of());
   }
 
   private Optional<Usage> usage(Model model, Condition condition) {
-    return analysis.results().usage().stream().filter(u -> u.model().equals(model.name()) && u.condition().equals(condition.name())).findFirst();
+    return analysis.results().usage().stream().filter(u -> u.model().equals(model.name()) && u.condition().equals(condition.name()))
+        .findFirst();
   }
 
   private static List<Series.Point> concentration(long[] counts) {
@@ -204,7 +223,8 @@ final class LedgerFigures {
       sums[i + 1] = sums[i] + ascending[ascending.length - 1 - i];
     }
     double doublings = Math.log(ascending.length) / Math.log(2);
-    return all == 0 ? List.of() : IntStream.rangeClosed(0, POINTS).map(i -> (int) Math.round(Math.pow(2, doublings * i / POINTS))).distinct()
+    return all == 0 ? List.of() : IntStream.rangeClosed(0, POINTS).map(i -> (int) Math.round(Math.pow(2, doublings * i / POINTS)))
+        .distinct()
         .mapToObj(codes -> new Series.Point(Math.log(codes) / Math.log(2), Estimate.withoutInterval(sums[codes] / all, 0))).toList();
   }
 }

@@ -54,7 +54,8 @@ final class LineChart {
     boolean levels = !frame.levels.isEmpty();
     double inset = levels ? width / 4 : 6;
     double[] xs = frame.series.stream().flatMap(s -> s.points().stream()).mapToDouble(Series.Point::x).filter(Double::isFinite).toArray();
-    Axis x = levels ? new Axis(0, frame.levels.size() - 1, 1, left + inset, left + width - inset) : within(xs, left + inset, left + width - inset);
+    Axis x = levels ? new Axis(0, frame.levels.size() - 1, 1, left + inset, left + width - inset)
+        : within(xs, left + inset, left + width - inset);
     for (double tick : y.ticks()) {
       svg.line(left, y.at(tick), left + width, y.at(tick), "grid");
       if (first) {
@@ -67,7 +68,8 @@ final class LineChart {
     }
     for (double tick : x.ticks()) {
       svg.line(x.at(tick), y.from(), x.at(tick), y.from() + 4, "axis");
-      svg.text(x.at(tick), y.from() + 17, "tick middle", levels ? frame.levels.get((int) Math.round(tick)) : frame.doubling ? x.label(Math.pow(2, tick)) : x.label(tick));
+      svg.text(x.at(tick), y.from() + 17, "tick middle", levels ? frame.levels.get((int) Math.round(tick)) : frame.doubling
+          ? x.label(Math.pow(2, tick)) : x.label(tick));
     }
     List<Series> series = frame.series;
     boolean many = series.stream().anyMatch(s -> s.points().size() > MANY);
@@ -131,7 +133,8 @@ final class LineChart {
 
   private static String describe(List<Frame> frames) {
     return frames.stream().flatMap(f -> f.series.stream().flatMap(s -> s.points().isEmpty() ? Stream.empty()
-        : Stream.of((f.heading.isEmpty() ? "" : f.heading + ", ") + s.label() + ": from " + BarChart.interval(s.points().getFirst().y()) + " to "
+        : Stream.of((f.heading.isEmpty() ? "" : f.heading + ", ") + s.label() + ": from " + BarChart.interval(s.points().getFirst().y())
+        + " to "
             + BarChart.interval(s.points().getLast().y())))).collect(Collectors.joining("; "));
   }
 }

@@ -9,6 +9,7 @@ import azulejo.probes.Results.Role;
 import azulejo.probes.stats.Estimate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -25,19 +26,22 @@ final class ProbeFigures {
   List<Figure> all() {
     return List.of(
         probes("figure-2", "Figure 2. Diversity under the three probes", Role.DIVERSITY,
-            "Each bar is the mean over prompts of a prompt's own diversity, with its 95% interval; beside it the change from the baseline, in bold where the"
-                + " interval of the prompt-by-prompt difference leaves out zero. A bar that shrinks under argmax was"
-                + " execution diversity, one that shrinks under the subset needed the whole codebook, one that grows with paraphrases listens to the wording."),
+            "Each bar is the mean over prompts of a prompt's own diversity, with its 95% interval; beside it the change from the baseline,"
+                + " in bold where the interval of the prompt-by-prompt difference leaves out zero. A bar that shrinks under argmax was"
+                + " execution diversity, one that shrinks under the subset needed the whole codebook, one that grows with paraphrases"
+                + " listens to the wording."),
         probes("figure-3", "Figure 3. Quality under the three probes", Role.QUALITY,
-            "Quality beside diversity: a probe that destroys the pictures also makes them differ, so a gain in diversity counts only where these bars hold."
-                + " Metrics of a whole set, such as FID, have no interval over prompts."),
+            "Quality beside diversity: a probe that destroys the pictures also makes them differ, so a gain in diversity counts only where"
+                + " these bars hold. Metrics of a whole set, such as FID, have no interval over prompts."),
         ratios(),
         ablation("figure-5a", "Figure 5a. Argmax early, in the middle, or late", Kind.ARGMAX_TIMING, Analysis.ARGMAX, Condition.WINDOW,
             "Argmax in one third of the schedule only: the third whose bar shrinks most is where the model decides what will differ."),
         ablation("figure-5b", "Figure 5b. Paraphrases by length", Kind.PARAPHRASE_LENGTH, Analysis.PARAPHRASE, Condition.LENGTH,
-            "Sets of the same size from short, medium, long or mixed paraphrases: the longer the bar, the more this kind of rewording spreads the pictures."),
+            "Sets of the same size from short, medium, long or mixed paraphrases: the longer the bar, the more this kind of rewording"
+                + " spreads the pictures."),
         ablation("figure-5c", "Figure 5c. Which codes are removed", Kind.SUBSET_RULE, Analysis.SUBSET, Condition.RULE,
-            "The same number of codes removed from the rare end, from the frequent end, or at random: removing frequent codes pushes a model off its habits."),
+            "The same number of codes removed from the rare end, from the frequent end, or at random: removing frequent codes pushes a"
+                + " model off its habits."),
         enhancement(),
         frozen());
   }
@@ -101,7 +105,8 @@ final class ProbeFigures {
       List<Series> series = new ArrayList<>();
       for (Model model : analysis.results().models()) {
         List<Series.Point> points = curve(model, metric, conditions, rows);
-        analysis.results().baseline().filter(_ -> points.stream().noneMatch(p -> p.x() == 1)).ifPresent(b -> analysis.estimate(model, b, metric).ifPresent(e -> {
+        analysis.results().baseline().filter(_ -> points.stream().noneMatch(p -> p.x() == 1))
+            .ifPresent(b -> analysis.estimate(model, b, metric).ifPresent(e -> {
           points.add(new Series.Point(1, e));
           rows.add(ratioRow(model, b, metric, 1, e));
         }));
@@ -114,15 +119,18 @@ final class ProbeFigures {
             List.of(new LineChart.Frame("", series, List.of()))));
       }
     }
-    return new Figure("figure-4", title, "From right to left the rarest codes are taken away; at 1 stands the baseline. A steep curve is a model that uses its whole codebook, a flat one"
-        + " works with few codes. Where quality falls as well, the subset has damaged the model and its diversity means little.",
+    return new Figure("figure-4", title,
+        "From right to left the rarest codes are taken away; at 1 stands the baseline. A steep curve is a model that uses its whole"
+            + " codebook, a flat one works with few codes. Where quality falls as well, the subset has damaged the model and its diversity"
+            + " means little.",
         panels, new Table(List.of("model", "condition", "metric", "ratio", "prompts", "mean", "low", "high"), rows), List.of());
   }
 
   /** A condition's value against its ratio, ascending; one point a ratio. */
   private List<Series.Point> curve(Model model, Metric metric, List<Condition> conditions, List<List<Object>> rows) {
     List<Series.Point> points = new ArrayList<>();
-    for (Condition c : conditions.stream().sorted((a, b) -> Double.compare(Analysis.ratio(a).orElseThrow(), Analysis.ratio(b).orElseThrow())).toList()) {
+    for (Condition c : conditions.stream()
+        .sorted((a, b) -> Double.compare(Analysis.ratio(a).orElseThrow(), Analysis.ratio(b).orElseThrow())).toList()) {
       double ratio = Analysis.ratio(c).orElseThrow();
       analysis.estimate(model, c, metric).filter(_ -> points.stream().noneMatch(p -> p.x() == ratio)).ifPresent(e -> {
         points.add(new Series.Point(ratio, e));
@@ -139,7 +147,8 @@ final class ProbeFigures {
   private Figure ablation(String file, String title, Kind kind, Factors probe, String setting, String reading) {
     List<Condition> conditions = analysis.ablation(kind, probe, setting);
     if (conditions.isEmpty() || analysis.diversity().isEmpty()) {
-      return Figure.absent(file, title, "Not drawn: it needs " + (conditions.isEmpty() ? "conditions of the kind " + kind.name().toLowerCase(java.util.Locale.ROOT).replace('_', '-')
+      return Figure.absent(file, title, "Not drawn: it needs "
+          + (conditions.isEmpty() ? "conditions of the kind " + kind.name().toLowerCase(Locale.ROOT).replace('_', '-')
           : "a diversity metric of each prompt") + ".");
     }
     List<String> panels = new ArrayList<>();
@@ -151,7 +160,8 @@ final class ProbeFigures {
   /** Beyond the paper: a direct look at the two parts of diversity. */
   private Figure frozen() {
     String title = "One stream of chance frozen";
-    List<Condition> frozen = Stream.concat(analysis.results().conditions(Kind.FROZEN_PATH).stream(), analysis.results().conditions(Kind.FROZEN_DRAW).stream()).toList();
+    List<Condition> frozen = Stream.concat(analysis.results().conditions(Kind.FROZEN_PATH).stream(),
+        analysis.results().conditions(Kind.FROZEN_DRAW).stream()).toList();
     if (frozen.isEmpty() || analysis.diversity().isEmpty()) {
       return Figure.absent("frozen", title, "Not drawn: it needs conditions of the kinds frozen-path or frozen-draw.");
     }
@@ -160,17 +170,20 @@ final class ProbeFigures {
     for (Model model : analysis.results().models()) {
       List<Condition> run = frozen.stream().filter(c -> analysis.estimate(model, c, analysis.diversity().get()).isPresent()).toList();
       if (!run.isEmpty()) {
-        bars(model, analysis.diversity().get(), Stream.concat(analysis.results().baseline().stream(), run.stream()).toList(), model.name(), rows).ifPresent(panels::add);
+        bars(model, analysis.diversity().get(), Stream.concat(analysis.results().baseline().stream(), run.stream()).toList(), model.name(),
+            rows).ifPresent(panels::add);
       }
     }
-    return new Figure("frozen", title, "Beyond the paper. All images of a set share the path and differ in their draws alone, or the other way round: what is left beside the frozen path is"
-        + " execution diversity, what is left beside the frozen draw is path diversity.",
+    return new Figure("frozen", title,
+        "Beyond the paper. All images of a set share the path and differ in their draws alone, or the other way round: what is left beside"
+            + " the frozen path is execution diversity, what is left beside the frozen draw is path diversity.",
         panels, new Table(COLUMNS, rows), panels.isEmpty() ? List.of("Not drawn: no set of a frozen condition is complete.") : List.of());
   }
 
   private Figure enhancement() {
     String title = "Figure 6. More diversity without training: mixed paraphrases without the most frequent codes";
-    List<Condition> conditions = analysis.results().conditions(Kind.ENHANCEMENT).stream().filter(c -> Analysis.ratio(c).isPresent()).toList();
+    List<Condition> conditions = analysis.results().conditions(Kind.ENHANCEMENT).stream().filter(c -> Analysis.ratio(c).isPresent())
+        .toList();
     if (conditions.isEmpty()) {
       return Figure.absent("figure-6", title, "Not drawn: it needs a condition of the kind enhancement.");
     }
@@ -181,7 +194,8 @@ final class ProbeFigures {
       List<String> group = new ArrayList<>();
       for (Metric metric : trade()) {
         if (conditions.size() == 1) {
-          bars(model, metric, Stream.concat(baseline.stream(), conditions.stream()).toList(), metric.label(), new ArrayList<>()).ifPresent(group::add);
+          bars(model, metric, Stream.concat(baseline.stream(), conditions.stream()).toList(), metric.label(), new ArrayList<>())
+              .ifPresent(group::add);
         }
         List<Series.Point> points = curve(model, metric, conditions, rows);
         List<Series> series = new ArrayList<>();
@@ -193,7 +207,8 @@ final class ProbeFigures {
         }
         if (points.size() > 1) {
           series.add(new Series("Mixed paraphrases, frequent codes dropped", 4, points));
-          group.add(LineChart.draw(metric.label(), "share of the codes that stay allowed", Analysis.unit(metric), false, List.of(new LineChart.Frame("", series, List.of()))));
+          group.add(LineChart.draw(metric.label(), "share of the codes that stay allowed", Analysis.unit(metric), false,
+              List.of(new LineChart.Frame("", series, List.of()))));
         }
       }
       if (!group.isEmpty()) {

@@ -38,7 +38,9 @@ final class SampleGrid {
             for (Sample sample : samples) {
               Optional<String> uri = Thumbnail.of(sample.image());
               unreadable += uri.isPresent() ? 0 : 1;
-              cell.append(uri.map(u -> "<img alt=\"" + Text.escape(Analysis.label(condition) + ", image " + sample.index() + " of: " + prompt.text()) + "\" src=\"" + u + "\">")
+              cell.append(uri.map(u -> "<img alt=\""
+                  + Text.escape(Analysis.label(condition) + ", image " + sample.index() + " of: " + prompt.text()) + "\" src=\"" + u
+                  + "\">")
                   .orElse("<span class=\"broken\">not readable</span>"));
             }
             cells.add(cell.append("</div><p>").append(Text.escape(Analysis.label(condition))).append("</p></div>").toString());
@@ -46,7 +48,8 @@ final class SampleGrid {
         }
         if (!cells.isEmpty()) {
           shown++;
-          panels.add("<div class=\"samples\"><h4>" + Text.escape(model.name()) + ": <bdi>" + Text.escape(prompt.text()) + "</bdi></h4><div class=\"row\">" + String.join("", cells)
+          panels.add("<div class=\"samples\"><h4>" + Text.escape(model.name()) + ": <bdi>" + Text.escape(prompt.text())
+              + "</bdi></h4><div class=\"row\">" + String.join("", cells)
               + "</div></div>");
         }
       }
@@ -54,13 +57,17 @@ final class SampleGrid {
     if (panels.isEmpty()) {
       return Figure.absent("figure-7", title, "Not drawn: it needs images of the baseline or of a probe.");
     }
-    List<String> absent = unreadable == 0 ? List.of() : List.of(unreadable + (unreadable == 1 ? " image file" : " image files") + " could not be read.");
-    return new Figure("figure-7", title, "The first images of a prompt's set under each strategy; the same place has the same seed. Alike within a square: low diversity. Downscaled for this page.",
+    List<String> absent = unreadable == 0 ? List.of()
+        : List.of(unreadable + (unreadable == 1 ? " image file" : " image files") + " could not be read.");
+    return new Figure("figure-7", title,
+        "The first images of a prompt's set under each strategy; the same place has the same seed. Alike within a square: low diversity."
+            + " Downscaled for this page.",
         panels, new Table(List.of(), List.of()), absent);
   }
 
   /** The strategy with the share of codes nearest to the paper's, which drops 20%. */
   private static Optional<Condition> enhancement(Results results) {
-    return results.conditions(Kind.ENHANCEMENT).stream().min(Comparator.comparingDouble(c -> Math.abs(Analysis.ratio(c).orElse(1.0) - 0.8)));
+    return results.conditions(Kind.ENHANCEMENT).stream()
+        .min(Comparator.comparingDouble(c -> Math.abs(Analysis.ratio(c).orElse(1.0) - 0.8)));
   }
 }

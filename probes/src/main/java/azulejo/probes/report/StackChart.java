@@ -17,7 +17,8 @@ final class StackChart {
 
   /** @param styles of the two parts */
   static String draw(String title, String unit, List<String> parts, List<Integer> styles, List<Stack> stacks) {
-    String description = stacks.stream().map(s -> s.label + ": " + parts.get(0) + " " + Text.number(s.first) + ", " + parts.get(1) + " " + Text.number(s.second))
+    String description = stacks.stream()
+        .map(s -> s.label + ": " + parts.get(0) + " " + Text.number(s.first) + ", " + parts.get(1) + " " + Text.number(s.second))
         .collect(Collectors.joining("; "));
     double labels = Math.min(stacks.stream().mapToDouble(s -> Svg.widthOf(s.label)).max().orElse(0), 130) + 8;
     double most = stacks.stream().flatMapToDouble(s -> DoubleStream.of(s.first + s.second)).max().orElse(1);

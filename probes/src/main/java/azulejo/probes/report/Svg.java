@@ -5,8 +5,8 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * A drawing in the page's own colours: classes {@code s0} to {@code s7} set the colour of a series, and the style sheet says how marks and text use it. Drawings
- * are shown in their natural size, at most {@link #WIDTH} wide, so that their text is never scaled down on a phone.
+ * A drawing in the page's own colours: classes {@code s0} to {@code s7} set the colour of a series, and the style sheet says how marks and
+ * text use it. Drawings are shown in their natural size, at most {@link #WIDTH} wide, so that their text is never scaled down on a phone.
  */
 final class Svg {
   /** Of a drawing that fits a page 400 pixels wide, with its margins. */
@@ -48,7 +48,8 @@ final class Svg {
   }
 
   void rect(double x, double y, double width, double height, String style) {
-    body.append(format("<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" class=\"%s\"/>", at(x), at(y), at(Math.max(width, 0)), at(height), style));
+    body.append(format("<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" class=\"%s\"/>", at(x), at(y), at(Math.max(width, 0)),
+        at(height), style));
   }
 
   void polyline(List<Point> points, String style) {
@@ -94,14 +95,16 @@ final class Svg {
   static String fit(String text, double width) {
     String fitting = text;
     while (widthOf(fitting) > width) {
-      fitting = fitting.substring(0, fitting.offsetByCodePoints(fitting.length(), fitting.endsWith("\u2026") ? -2 : -1)).stripTrailing() + "\u2026";
+      fitting = fitting.substring(0, fitting.offsetByCodePoints(fitting.length(), fitting.endsWith("\u2026") ? -2 : -1)).stripTrailing()
+          + "\u2026";
     }
     return fitting;
   }
 
   /** Text's width in pixels at the drawings' 12 pixel sans serif: no font is at hand, so this errs on the wide side. */
   static double widthOf(String text) {
-    return text.codePoints().mapToDouble(c -> "iljtf.,:;'|!()[] ".indexOf(c) >= 0 ? 4.6 : Character.isUpperCase(c) || c == '%' ? 9.5 : c == 'm' || c == 'w' ? 11.5 : c > 0x2E80 ? 13 : 7.8)
+    return text.codePoints().mapToDouble(c -> "iljtf.,:;'|!()[] ".indexOf(c) >= 0 ? 4.6 : Character.isUpperCase(c) || c == '%' ? 9.5
+        : c == 'm' || c == 'w' ? 11.5 : c > 0x2E80 ? 13 : 7.8)
         .sum();
   }
 

@@ -50,7 +50,8 @@ final class Text {
 
   /** Two significant digits where three decimals would leave fewer. */
   static String precise(double x) {
-    return Math.abs(x) < 0.01 && Math.abs(x) >= 1e-4 ? new BigDecimal(x).round(new MathContext(2)).toPlainString().replace('-', '\u2212') : number(x);
+    return Math.abs(x) < 0.01 && Math.abs(x) >= 1e-4 ? new BigDecimal(x).round(new MathContext(2)).toPlainString().replace('-', '\u2212')
+        : number(x);
   }
 
   /** With a sign, for differences. */

@@ -34,7 +34,8 @@ final class Thumbnail {
 
   private static byte[] jpeg(BufferedImage image) throws IOException {
     double scale = Math.min(1, (double) SIDE / Math.max(image.getWidth(), image.getHeight()));
-    BufferedImage small = shrunk(image, Math.max(1, (int) Math.round(image.getWidth() * scale)), Math.max(1, (int) Math.round(image.getHeight() * scale)));
+    BufferedImage small = shrunk(image, Math.max(1, (int) Math.round(image.getWidth() * scale)),
+        Math.max(1, (int) Math.round(image.getHeight() * scale)));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ImageIO.write(small, "jpeg", out);
     return out.toByteArray();

@@ -7,8 +7,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The steps from a start to an additive prediction, and what was really there. The axis does not start at zero, as steps are small beside what they start from;
- * so only steps are bars, and totals are marks.
+ * The steps from a start to an additive prediction, and what was really there. The axis does not start at zero, as steps are small beside
+ * what they start from; so only steps are bars, and totals are marks.
  */
 final class WaterfallChart {
   private static final int HEAD = 26;
@@ -32,7 +32,8 @@ final class WaterfallChart {
     Axis axis = Axis.lying(ends, false, LABELS, Svg.WIDTH - NUMBERS - 8);
     String description = Stream.of(
             Stream.of("start " + BarChart.interval(start)), steps.stream().map(s -> s.label + " " + BarChart.interval(s.size)),
-            Stream.of("additive " + BarChart.interval(additive), "actual " + BarChart.interval(actual), "synergy gap " + BarChart.interval(gap)))
+            Stream.of("additive " + BarChart.interval(additive), "actual " + BarChart.interval(actual), "synergy gap "
+                + BarChart.interval(gap)))
         .flatMap(s -> s).collect(Collectors.joining("; "));
     Svg svg = new Svg(title, description, Svg.WIDTH, HEAD + rows * ROW + 38);
     svg.heading();

@@ -6,9 +6,9 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 /**
- * 95% intervals by resampling prompts: bias-corrected and accelerated (BCa: Efron, 1987), expanded for small samples as Hesterberg (2015, "What teachers should
- * know about the bootstrap", section 5) does for percentiles: the normal quantile 1.96 becomes {@code sqrt(n / (n - 1)) t}, so that 16 prompts do not give
- * intervals that are too narrow.
+ * 95% intervals by resampling prompts: bias-corrected and accelerated (BCa: Efron, 1987), expanded for small samples as Hesterberg (2015,
+ * "What teachers should know about the bootstrap", section 5) does for percentiles: the normal quantile 1.96 becomes
+ * {@code sqrt(n / (n - 1)) t}, so that 16 prompts do not give intervals that are too narrow.
  *
  * <p>The resamples depend on the seed and the number of prompts alone, so every statistic of the same prompts sees the same ones.
  */

@@ -5,7 +5,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How a model resolves the conflict between compression and diversity, by {@link #classify a rule} on how far the three probes move its diversity.
+ * How a model resolves the conflict between compression and diversity, by {@link #classify a rule} on how far the three probes move its
+ * diversity.
  *
  * @param label the strategy of most bootstrap replicates, or {@link Strategy#UNDECIDED} when fewer than {@link #AGREEMENT} of them agree
  * @param leading the strategy of most replicates, even when they do not agree
@@ -15,8 +16,8 @@ import java.util.Map;
 public record Conclusion(
     Strategy label, Strategy leading, Map<Strategy, Double> shares, Estimate subset, Estimate argmax, Estimate paraphrase) {
   /**
-   * A change below this share of the baseline's diversity is minor. The paper calls a subset effect of 0.025 in 0.68 (LlamaGen, 4%) minor and one of
-   * 0.080 in 0.84 (VQ-Diffusion, 10%) significant; 5% lies between.
+   * A change below this share of the baseline's diversity is minor. The paper calls a subset effect of 0.025 in 0.68 (LlamaGen, 4%) minor
+   * and one of 0.080 in 0.84 (VQ-Diffusion, 10%) significant; 5% lies between.
    */
   public static final double MINOR = 0.05;
   /** An argmax that takes at least this share of the diversity leaves no path diversity to speak of. */
@@ -28,7 +29,8 @@ public record Conclusion(
   /**
    * The rule, after section 4.2 of the paper.
    * <ul>
-   * <li>compression-prioritised: argmax takes at least {@link #TOTAL} of the diversity (no path diversity), and the subset less than {@link #MINOR} (few codes are in use)
+   * <li>compression-prioritised: argmax takes at least {@link #TOTAL} of the diversity (no path diversity), and the subset less than {@link
+   * #MINOR} (few codes are in use)
    * <li>diversity-prioritised: argmax and the subset each take at least {@link #MINOR}, argmax less than {@link #TOTAL}
    * <li>decoupled: argmax and paraphrases each change less than {@link #MINOR} (path diversity alone)
    * <li>undecided: anything else
@@ -52,7 +54,8 @@ public record Conclusion(
    * @throws IllegalArgumentException when they have no prompt in common
    */
   public static Conclusion of(
-      Map<String, Double> baseline, Map<String, Double> subset, Map<String, Double> argmax, Map<String, Double> paraphrase, Bootstrap bootstrap) {
+      Map<String, Double> baseline, Map<String, Double> subset, Map<String, Double> argmax, Map<String, Double> paraphrase,
+          Bootstrap bootstrap) {
     List<String> common = baseline.keySet().stream()
         .filter(p -> subset.containsKey(p) && argmax.containsKey(p) && paraphrase.containsKey(p)).toList();
     double[] base = values(baseline, common);
@@ -68,7 +71,8 @@ public record Conclusion(
       shares.put(s, 0.0);
     }
     bootstrap.resample(n, prompts -> shares.merge(
-        classify(change(base, probes[0], prompts), change(base, probes[1], prompts), change(base, probes[2], prompts)), 1.0 / bootstrap.replicates(), Double::sum));
+        classify(change(base, probes[0], prompts), change(base, probes[1], prompts), change(base, probes[2], prompts)),
+            1.0 / bootstrap.replicates(), Double::sum));
     Strategy leading = shares.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
     Strategy label = n >= Bootstrap.FEWEST && shares.get(leading) >= AGREEMENT ? leading : Strategy.UNDECIDED;
     return new Conclusion(label, leading, Map.copyOf(shares), changes[0], changes[1], changes[2]);

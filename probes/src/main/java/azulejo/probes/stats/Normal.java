@@ -41,8 +41,8 @@ final class Normal {
   }
 
   /**
-   * The quantile of Student's t that belongs to a normal quantile: Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5), within 1% of the exact
-   * value for 95% intervals from three degrees of freedom on.
+   * The quantile of Student's t that belongs to a normal quantile: Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5), within 1%
+   * of the exact value for 95% intervals from three degrees of freedom on.
    */
   static double student(double z, int freedom) {
     double z3 = z * z * z;

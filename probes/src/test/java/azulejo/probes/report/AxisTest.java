@@ -33,7 +33,8 @@ class AxisTest {
   void anyNumbers(RepetitionInfo repetition) {
     SplittableRandom random = new SplittableRandom(repetition.getCurrentRepetition());
     double scale = Math.pow(10, random.nextInt(-4, 5));
-    List<Estimate> estimates = random.doubles(5, -scale, 2 * scale).mapToObj(v -> new Estimate(v, v - scale / 9, v + scale / 9, 4)).toList();
+    List<Estimate> estimates = random.doubles(5, -scale, 2 * scale).mapToObj(v -> new Estimate(v, v - scale / 9, v + scale / 9, 4))
+        .toList();
     for (Axis axis : List.of(Axis.covering(estimates, true, 4, 10, 200), Axis.lying(estimates, true, 10, 200))) {
       for (Estimate e : estimates) {
         assertThat(e.low()).isGreaterThanOrEqualTo(axis.low());
@@ -45,7 +46,8 @@ class AxisTest {
     Axis lying = Axis.lying(estimates, true, 10, 200);
     List<Double> ticks = lying.ticks();
     for (int i = 1; i < ticks.size(); i++) {
-      assertThat(lying.at(ticks.get(i)) - lying.at(ticks.get(i - 1))).isGreaterThan(Svg.widthOf(lying.label(ticks.get(i))) * (ticks.size() > 2 ? 1 : 0));
+      assertThat(lying.at(ticks.get(i)) - lying.at(ticks.get(i - 1)))
+          .isGreaterThan(Svg.widthOf(lying.label(ticks.get(i))) * (ticks.size() > 2 ? 1 : 0));
     }
   }
 }

@@ -9,7 +9,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class TextTest {
   @ParameterizedTest
-  @CsvSource({"0.41234, 0.412", "0.4, 0.400", "27.94, 27.9", "1482.3, 1482", "0.00412, 0.004", "-0.03, \u22120.030", "0, 0", "1e-17, 0", "0.0000123, 1.2e\u221205", "1, 1.00",
+  @CsvSource({"0.41234, 0.412", "0.4, 0.400", "27.94, 27.9", "1482.3, 1482", "0.00412, 0.004", "-0.03, \u22120.030", "0, 0", "1e-17, 0",
+      "0.0000123, 1.2e\u221205", "1, 1.00",
       "0.9996, 1.000", "NaN, \u2013", "-Infinity, \u2212\u221e"})
   void numbers(double x, String text) {
     assertThat(Text.number(x)).isEqualTo(text);
@@ -36,7 +37,8 @@ class TextTest {
   /** RFC 4180. */
   @Test
   void csv() {
-    Table table = new Table(List.of("text", "number"), List.of(List.of("plain", 0.1), List.of("a \"quoted\", text\nof two lines", Double.NaN), List.of("", 7)));
+    Table table = new Table(List.of("text", "number"),
+        List.of(List.of("plain", 0.1), List.of("a \"quoted\", text\nof two lines", Double.NaN), List.of("", 7)));
     assertThat(table.csv()).isEqualTo("text,number\r\nplain,0.1\r\n\"a \"\"quoted\"\", text\nof two lines\",\r\n,7\r\n");
   }
 }

@@ -20,14 +20,16 @@ class BootstrapTest {
     Estimate estimate = Bootstrap.STANDARD.mean(VALUES);
     assertThat(estimate.value()).isCloseTo(0.361, within(1e-12)); // the ten values' sum is 3.61
     assertThat(estimate.n()).isEqualTo(10);
-    // Student's interval, 2.262 * 0.07666 / sqrt(10), ends 0.0548 on either side; BCa moves both ends to the right, as the values are skewed to the right.
+    // Student's interval, 2.262 * 0.07666 / sqrt(10), ends 0.0548 on either side; BCa moves both ends to the right, as the values are
+    // skewed to the right.
     assertThat(estimate.low()).isBetween(0.361 - 0.0548, 0.361 - 0.0350);
     assertThat(estimate.high()).isBetween(0.361 + 0.0450, 0.361 + 0.0850);
   }
 
   @Test
   void theSeedDecidesEverything() {
-    assertThat(new Bootstrap(1000, 7).mean(VALUES)).isEqualTo(new Bootstrap(1000, 7).mean(VALUES)).isNotEqualTo(new Bootstrap(1000, 8).mean(VALUES));
+    assertThat(new Bootstrap(1000, 7).mean(VALUES)).isEqualTo(new Bootstrap(1000, 7).mean(VALUES))
+        .isNotEqualTo(new Bootstrap(1000, 8).mean(VALUES));
   }
 
   @Test
@@ -68,8 +70,9 @@ class BootstrapTest {
   }
 
   /**
-   * How often the interval holds the truth. Of 20000 trials it was 0.947, 0.927 and 0.932; plain BCa intervals held it in 0.919, 0.859 and 0.904, plain
-   * percentiles in 0.921, 0.861 and 0.895. The bounds are three standard errors of 4000 trials around the former, and leave out the others.
+   * How often the interval holds the truth. Of 20000 trials it was 0.947, 0.927 and 0.932; plain BCa intervals held it in 0.919, 0.859 and
+   * 0.904, plain percentiles in 0.921, 0.861 and 0.895. The bounds are three standard errors of 4000 trials around the former, and leave
+   * out the others.
    */
   @Test
   void coverage() {

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.Test;
 
 class ConclusionTest {
 
-  /** Relative effects from the paper: figure 10's codebook step and argmax to zero; figure 9's three steps; for aMUSEd "significant" drops of both (section 4.2.1). */
+  /**
+   * Relative effects from the paper: figure 10's codebook step and argmax to zero; figure 9's three steps; for aMUSEd
+   * "significant" drops of both (section 4.2.1).
+   */
   @Test
   void thePapersModelsGetThePapersNames() {
     assertThat(Conclusion.classify(-0.025 / 0.602, -1, 0.080 / 0.602)).isEqualTo(COMPRESSION_PRIORITISED);

@@ -15,7 +15,10 @@ class FactorialTest {
   private static final Bootstrap FEW = new Bootstrap(100, 1);
   private static final List<String> THREE = List.of("sampling", "prompt", "codebook");
 
-  /** Cells 1, 3, 4, 10: effect of the first (3 - 1 + 10 - 4) / 2 = 4, of the second (4 - 1 + 10 - 3) / 2 = 5, interaction ((10 - 4) - (3 - 1)) / 2 = 2. */
+  /**
+   * Cells 1, 3, 4, 10: effect of the first (3 - 1 + 10 - 4) / 2 = 4, of the second (4 - 1 + 10 - 3) / 2 = 5, interaction ((10 -
+   * 4) - (3 - 1)) / 2 = 2.
+   */
   @Test
   void twoByTwoByHand() {
     Factorial f = Factorial.of(List.of("a", "b"), cells(1, 3, 4, 10), FEW);
@@ -31,8 +34,10 @@ class FactorialTest {
     Factorial f = Factorial.of(THREE, cells(1, 2, 4, 6, 3, 7, 5, 20), FEW);
     assertThat(f.effects()).extracting(f::name).containsExactly("sampling", "prompt", "codebook",
         "sampling \u00d7 prompt", "sampling \u00d7 codebook", "prompt \u00d7 codebook", "sampling \u00d7 prompt \u00d7 codebook");
-    // sampling: ((2 - 1) + (6 - 4) + (7 - 3) + (20 - 5)) / 4 = 5.5; prompt: (3 + 4 + 2 + 13) / 4 = 5.5; codebook: (2 + 5 + 1 + 14) / 4 = 5.5
-    // sampling x prompt: ((2 - 1) + (15 - 4)) / 4 = 3; sampling x codebook: ((4 - 1) + (15 - 2)) / 4 = 4; prompt x codebook: ((2 - 3) + (13 - 4)) / 4 = 2
+    // sampling: ((2 - 1) + (6 - 4) + (7 - 3) + (20 - 5)) / 4 = 5.5;
+    // prompt: (3 + 4 + 2 + 13) / 4 = 5.5; codebook: (2 + 5 + 1 + 14) / 4 = 5.5
+    // sampling x prompt: ((2 - 1) + (15 - 4)) / 4 = 3;
+    // sampling x codebook: ((4 - 1) + (15 - 2)) / 4 = 4; prompt x codebook: ((2 - 3) + (13 - 4)) / 4 = 2
     // all: ((15 - 4) - (2 - 1)) / 4 = 2.5
     assertThat(sizes(f)).containsExactly(5.5, 5.5, 5.5, 3, 4, 2, 2.5);
     assertThat(f.waterfall().additive().value()).isEqualTo(17.5);
@@ -93,7 +98,8 @@ class FactorialTest {
 
   /** Five prompts that are all alike. */
   private static double[][] cells(double... means) {
-    return IntStream.range(0, means.length).mapToObj(c -> new double[] {means[c], means[c], means[c], means[c], means[c]}).toArray(double[][]::new);
+    return IntStream.range(0, means.length).mapToObj(c -> new double[] {means[c], means[c], means[c], means[c], means[c]})
+        .toArray(double[][]::new);
   }
 
   private static double[][] random(SplittableRandom random, int cells) {
