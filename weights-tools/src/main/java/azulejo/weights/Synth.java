@@ -18,6 +18,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -29,11 +30,14 @@ import java.util.stream.Stream;
 public final class Synth {
   /** What the configuration files of aMUSEd's kinds have in common lies here among the resources, what is a kind's own in a folder of its name. */
   private static final String COMMON = "amused";
-  private static final String LLAMAGEN_B = "llamagen-B";
   private static final String LLAMAGEN_XL = "llamagen-XL";
+  /** LlamaGen's models of ImageNet's classes. The published ones from XL on are for pictures of 384 x 384. */
+  private static final List<OfClasses> OF_CLASSES = List.of(new OfClasses("llamagen-B", "B", 12, 768, 256), new OfClasses("llamagen-L", "L", 24, 1024, 256),
+      new OfClasses("llamagen-XL-classes", "XL", 36, 1280, 384), new OfClasses("llamagen-XXL", "XXL", 48, 1536, 384),
+      new OfClasses("llamagen-3B", "3B", 24, 3200, 384));
   private static final String VQ_DIFFUSION = "vqdiffusion-ithq";
   private static final String LEARNED = "learned_classifier_free_sampling_embeddings";
-  private static final List<String> KINDS = List.of("amused-256", "amused-512", LLAMAGEN_B, LLAMAGEN_XL, VQ_DIFFUSION);
+  private static final List<String> AMUSED = List.of("amused-256", "amused-512");
   private static final List<String> CONFIGS = List.of("scheduler/scheduler_config.json", "text_encoder/config.json", "tokenizer/special_tokens_map.json",
       "tokenizer/tokenizer_config.json", "transformer/config.json", "vqvae/config.json");
   private static final String INDEX = "model_index.json";
@@ -65,29 +69,32 @@ public final class Synth {
 
   /** What can be synthesised. */
   public static List<String> kinds() {
-    return KINDS;
+    return Stream.of(AMUSED.stream(), OF_CLASSES.stream().map(OfClasses::kind), Stream.of(LLAMAGEN_XL, VQ_DIFFUSION)).flatMap(kinds -> kinds).toList();
   }
 
   /**
    * Writes a checkpoint into {@code dir}, which must be empty or not there yet; its {@code model_index.json}, or the one file that every model of its family
    * has, comes last, so that a folder that has it is complete. After a failure the folder is as it was.
    *
-   * <p>LlamaGen's are {@code llamagen-B}, of classes, and {@code llamagen-XL}, of captions, each for pictures of 256 x 256 with its VQ-16; the text encoder of
-   * the latter has the width of Flan-T5 XL, which it stands for, but one layer instead of 24, as it would be 4.8 GB.
+   * <p>LlamaGen's are of classes, but {@code llamagen-XL}, which is of captions and for pictures of 256 x 256, each with its VQ-16; the text encoder of the
+   * latter has the width of Flan-T5 XL, which it stands for, but one layer instead of 24, as it would be 4.8 GB.
    *
    * @param dtype F32 for the usual files, F16 for those of the fp16 variant, or of LlamaGen's under the usual names
    * @throws OptionException when there is no such kind, or the type is neither
    * @throws OutputException when the folder is not empty, cannot be written, or its disk has too little room
    */
   public static Summary write(String kind, Path dir, DType dtype, Progress progress) {
-    if (!KINDS.contains(kind)) {
-      throw new OptionException("there is no checkpoint kind \"" + kind + "\": choose one of " + String.join(", ", KINDS));
+    Optional<OfClasses> ofClasses = OF_CLASSES.stream().filter(model -> model.kind.equals(kind)).findFirst();
+    if (ofClasses.isPresent()) {
+      return write(dir, dtype, synth -> synth.ofClasses(ofClasses.get(), progress));
+    }
+    if (AMUSED.contains(kind)) {
+      return write(dir, dtype, progress, file -> resource(kind, file));
     }
     return switch (kind) {
-      case LLAMAGEN_B -> write(dir, dtype, synth -> synth.ofClasses(progress));
       case LLAMAGEN_XL -> write(dir, dtype, synth -> synth.ofCaptions(progress));
       case VQ_DIFFUSION -> writeVqDiffusion(dir, dtype, progress, file -> resource(kind, file));
-      default -> write(dir, dtype, progress, file -> resource(kind, file));
+      default -> throw new OptionException("there is no checkpoint kind \"" + kind + "\": choose one of " + String.join(", ", kinds()));
     };
   }
 
@@ -148,11 +155,18 @@ public final class Synth {
     return summary;
   }
 
-  /** GPT-B of ImageNet's classes. */
-  private Summary ofClasses(Progress progress) {
+  /**
+   * A GPT of ImageNet's classes.
+   *
+   * @param size as its published file calls it
+   * @param pixels side of its pictures
+   */
+  private record OfClasses(String kind, String size, int layers, int dim, int pixels) {}
+
+  private Summary ofClasses(OfClasses model, Progress progress) {
     List<Component> components = List.of(
         new Component("vq", "vq_ds16_c2i.safetensors", LlamaGenParameters.vq()),
-        new Component("gpt", "c2i_B_256.safetensors", LlamaGenParameters.ofClasses(12, 768, 1000)));
+        new Component("gpt", "c2i_" + model.size + "_" + model.pixels + ".safetensors", LlamaGenParameters.ofClasses(model.layers, model.dim, 1000)));
     requireRoom(components);
     return writeWeights(components, progress);
   }

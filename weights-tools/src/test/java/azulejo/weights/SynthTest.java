@@ -84,13 +84,17 @@ class SynthTest {
     parameters.stream().map(p -> part + "\t" + p.name().replaceAll("\\b[0-9]+\\b", "#")).distinct().forEach(to::add);
   }
 
-  /** 111M and 775M by the official table of sizes, 71.9M as measured of the official tokenizer. */
+  /** By the official table of sizes, with as many digits as it has; 71.9M as measured of the official tokenizer. */
   @Test
   void llamaGensModelsHaveTheirPublishedSize() {
     assertThat(Parameters.count(LlamaGenParameters.ofClasses(12, 768, 1000)) / 1e6).isCloseTo(111, within(1.0));
+    assertThat(Parameters.count(LlamaGenParameters.ofClasses(24, 1024, 1000)) / 1e6).isCloseTo(343, within(1.0));
+    assertThat(Parameters.count(LlamaGenParameters.ofClasses(36, 1280, 1000)) / 1e6).isCloseTo(775, within(1.0));
+    assertThat(Parameters.count(LlamaGenParameters.ofClasses(48, 1536, 1000)) / 1e9).isCloseTo(1.4, within(0.05));
+    assertThat(Parameters.count(LlamaGenParameters.ofClasses(24, 3200, 1000)) / 1e9).isCloseTo(3.1, within(0.05));
     assertThat(Parameters.count(LlamaGenParameters.ofCaptions(36, 1280, 120, 2048)) / 1e6).isCloseTo(775, within(5.0));
     assertThat(Parameters.count(LlamaGenParameters.vq()) / 1e6).isCloseTo(71.9, within(0.1));
-    assertThat(Synth.kinds()).contains("llamagen-B", "llamagen-XL");
+    assertThat(Synth.kinds()).contains("llamagen-B", "llamagen-L", "llamagen-XL-classes", "llamagen-XXL", "llamagen-3B", "llamagen-XL");
   }
 
   @Test
@@ -176,7 +180,8 @@ class SynthTest {
   @Test
   void refusesWhatItCannotMake() {
     assertThatThrownBy(() -> Synth.write("amused-1024", dir, DType.F32, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
-        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-XL, vqdiffusion-ithq");
+        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-L, llamagen-XL-classes, "
+            + "llamagen-XXL, llamagen-3B, llamagen-XL, vqdiffusion-ithq");
     assertThatThrownBy(() -> Synth.write("amused-256", dir, DType.BF16, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
         .hasMessage("weights can be synthesised as f32 or f16, not as bf16");
     assertThatThrownBy(() -> Synth.checkRoom(dir, 3_500_000_000L, 1_200_000_000)).isInstanceOf(OutputException.class)

@@ -95,7 +95,11 @@ public sealed class Weights permits Audit.Recorder {
   /** A shape out of a configuration, which may hold any number. */
   final Shape implied(String name, long... dims) {
     try {
-      return Shape.of(dims);
+      Shape shape = Shape.of(dims);
+      for (int i = 0; i < dims.length; i++) {
+        shape.size(i);
+      }
+      return shape;
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new CheckpointException(checkpoint.path() + ": the configuration implies the impossible shape " + Arrays.toString(dims) + " for tensor \""
           + prefix + name + "\"", e);

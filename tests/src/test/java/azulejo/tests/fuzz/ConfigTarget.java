@@ -10,6 +10,7 @@ import azulejo.models.llamagen.Gpt;
 import azulejo.models.t5.T5Encoder;
 import azulejo.models.vq.VqModel;
 import azulejo.models.vqdiffusion.Transformer2D;
+import azulejo.runtime.checkpoint.Audit;
 import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.checkpoint.SafetensorsWriter;
@@ -25,8 +26,8 @@ import java.util.Optional;
 import java.util.function.BiConsumer;
 
 /**
- * After the byte that chooses, the input is a JSON file of a checkpoint: a component's configuration, from which the component is then built as far as a
- * checkpoint that has hardly a tensor allows, a scheduler's, an index of shards, or a model folder's own.
+ * After the byte that chooses, the input is a JSON file of a checkpoint: a component's configuration, from which the component is then built, whole with
+ * placeholders for its tensors and as far as a checkpoint that has hardly any allows, a scheduler's, an index of shards, or a model folder's own.
  */
 public final class ConfigTarget {
   /** What a GPT's configuration is read together with. */
@@ -40,7 +41,7 @@ public final class ConfigTarget {
     try (Scratch scratch = new Scratch()) {
       switch (Scratch.choice(input, 10)) {
         case 0 -> component(scratch, json, (config, weights) -> new UVit2D(UVit2D.Config.of(config), weights));
-        case 1 -> component(scratch, json, (config, weights) -> new VqModel(VqModel.Config.of(config), weights));
+        case 1 -> component(scratch, json, (config, weights) -> new VqModel(VqModel.Config.of(config), weights).loadEncoder());
         case 2 -> component(scratch, json, (config, weights) -> new ClipTextEncoder(ClipTextEncoder.Config.of(config), weights));
         case 3 -> component(scratch, json, (config, weights) -> new T5Encoder(T5Encoder.Config.of(config), weights));
         case 4 -> component(scratch, json, (config, weights) -> new Transformer2D(Transformer2D.Config.of(config), weights));
@@ -58,6 +59,7 @@ public final class ConfigTarget {
     Path weights = scratch.write("model.safetensors", GPT);
     scratch.readOrRefuse(() -> {
       try (Backend b = Backends.open("reference"); Checkpoint checkpoint = Checkpoint.open(weights)) {
+        build.accept(JsonConfig.read(config), new Audit(checkpoint).weights(b));
         build.accept(JsonConfig.read(config), checkpoint.on(b));
       }
     });
@@ -68,7 +70,9 @@ public final class ConfigTarget {
     Path weights = scratch.write("c2i.safetensors", GPT);
     scratch.readOrRefuse(() -> {
       try (Backend b = Backends.open("reference"); Checkpoint checkpoint = Checkpoint.open(weights)) {
-        new Gpt(Gpt.Config.of(checkpoint, Optional.of(JsonConfig.read(config))), checkpoint.on(b));
+        Gpt.Config read = Gpt.Config.of(checkpoint, Optional.of(JsonConfig.read(config)));
+        new Gpt(read, new Audit(checkpoint).weights(b));
+        new Gpt(read, checkpoint.on(b));
       }
     });
   }
