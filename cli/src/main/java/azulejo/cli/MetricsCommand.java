@@ -281,8 +281,8 @@ final class MetricsCommand implements Runnable {
     }
     int width = values.stream().mapToInt(v -> v.profile().id().length()).max().orElse(0);
     for (Value value : values) {
-      environment.out().println(String.format(Locale.ROOT, "%-" + width + "s  %10s  %d pictures", value.profile.id(), number(value.value), folder.files().size())
-          + (value.sets > 1 ? " in " + value.sets + " sets" : "")
+      String line = String.format(Locale.ROOT, "%-" + width + "s  %10s  %d pictures", value.profile.id(), number(value.value), folder.files().size());
+      environment.out().println(line + (value.sets > 1 ? " in " + value.sets + " sets" : "")
           + (value.profile.smallerIsMore() ? ", less is " : ", more is ")
           + switch (value.profile.role()) {
             case DIVERSITY -> "more diverse";

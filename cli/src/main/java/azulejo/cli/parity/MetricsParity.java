@@ -242,7 +242,8 @@ final class MetricsParity {
         double mean = IntStream.range(0, map.length).mapToDouble(i -> map[i]).average().orElseThrow();
         double max = IntStream.range(0, map.length).mapToDouble(i -> map[i]).max().orElseThrow();
         checks.closeIf(wanted, prefix, "spatial_mean_max", w -> doubles(w, mean, max), MAP);
-        checks.equal(prefix + "distance of an image to itself", new long[1], new long[] {Double.doubleToLongBits(lpips.distance(seen.getFirst(), seen.getFirst()))});
+        long[] itself = {Double.doubleToLongBits(lpips.distance(seen.getFirst(), seen.getFirst()))};
+        checks.equal(prefix + "distance of an image to itself", new long[1], itself);
       }
     }
   }

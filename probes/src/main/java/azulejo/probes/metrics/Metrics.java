@@ -72,12 +72,12 @@ public final class Metrics implements AutoCloseable {
       pixels("mse:255", "Mean squared error", "mean squared difference of levels 0 to 255", Pixels::raw, Pixels::meanSquaredError),
       set("vendi:clip", "Vendi score (CLIP)", "effective number of different images, by cosines of CLIP features", Set.of(Need.CLIP), 2,
           m -> m.clip().weights, m -> set -> Vendi.score(m.clip().see(set))),
-      set("vendi:inception", "Vendi score (Inception)", "effective number of different images, by cosines of Inception features", Set.of(Need.INCEPTION), 2,
-          m -> m.inception().weights, m -> set -> Vendi.score(m.inception().see(set))),
-      set("cond-vendi:clip", "Conditional Vendi score (CLIP)", "what images of several captions differ in beyond their captions, exp H(X|T)", Set.of(Need.CLIP, Need.CAPTIONS), 2,
-          m -> m.clip().weights, m -> set -> Vendi.conditional(m.clip().see(set), m.captions(set))),
-      set("info-vendi:clip", "Information Vendi score (CLIP)", "what images of several captions differ in by their captions, exp I(X;T)", Set.of(Need.CLIP, Need.CAPTIONS), 2,
-          m -> m.clip().weights, m -> set -> Vendi.information(m.clip().see(set), m.captions(set))),
+      set("vendi:inception", "Vendi score (Inception)", "effective number of different images, by cosines of Inception features",
+          Set.of(Need.INCEPTION), 2, m -> m.inception().weights, m -> set -> Vendi.score(m.inception().see(set))),
+      set("cond-vendi:clip", "Conditional Vendi score (CLIP)", "what images of several captions differ in beyond their captions, exp H(X|T)",
+          Set.of(Need.CLIP, Need.CAPTIONS), 2, m -> m.clip().weights, m -> set -> Vendi.conditional(m.clip().see(set), m.captions(set))),
+      set("info-vendi:clip", "Information Vendi score (CLIP)", "what images of several captions differ in by their captions, exp I(X;T)",
+          Set.of(Need.CLIP, Need.CAPTIONS), 2, m -> m.clip().weights, m -> set -> Vendi.information(m.clip().see(set), m.captions(set))),
       new Known("hamming:tokens", "part of the grid whose tokens differ" + PAIRS, Set.of(Need.TOKENS), _ -> new Pairwise<>(
           Profile.of("hamming:tokens", "Token Hamming distance", Role.DIVERSITY, false), Metrics::tokens, Metrics::hamming)),
       codes("codes:used", "Codes in use", "different codes among a set's tokens", CodeUsage::used),
@@ -87,12 +87,16 @@ public final class Metrics implements AutoCloseable {
           new Profile("clip-score:torchmetrics", "CLIP score", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
       new Known("clip-iqa:quality", "probability of \"Good photo.\" against \"Bad photo.\", mean", Set.of(Need.CLIP), m -> ClipIqa.quality(
           new Profile("clip-iqa:quality", "CLIP-IQA", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
-      new Known("clip-iqa:caption", "probability of \"a good photo of CAPTION\" against \"a bad photo of CAPTION\", mean", Set.of(Need.CLIP, Need.CAPTIONS), m -> ClipIqa.captioned(
-          new Profile("clip-iqa:caption", "CLIP-IQA with captions", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
-      frechet("fid:pytorch-fid", "FID (Inception)", "Frechet distance to the reference, Inception features as in pytorch-fid", Need.INCEPTION, Metrics::inception),
+      new Known("clip-iqa:caption", "probability of \"a good photo of CAPTION\" against \"a bad photo of CAPTION\", mean",
+          Set.of(Need.CLIP, Need.CAPTIONS), m -> ClipIqa.captioned(
+              new Profile("clip-iqa:caption", "CLIP-IQA with captions", Role.QUALITY, false, m.clip().weights), m.clip().view, m.clip)),
+      frechet("fid:pytorch-fid", "FID (Inception)", "Frechet distance to the reference, Inception features as in pytorch-fid",
+          Need.INCEPTION, Metrics::inception),
       frechet("fid:clip", "FID (CLIP)", "Frechet distance to the reference, unit CLIP features", Need.CLIP, Metrics::clip),
-      kernel("kid:inception", "KID (Inception)", "kernel distance to the reference, Inception features, unbiased at any number of images", Need.INCEPTION, Metrics::inception),
-      kernel("kid:clip", "KID (CLIP)", "kernel distance to the reference, unit CLIP features, unbiased at any number of images", Need.CLIP, Metrics::clip));
+      kernel("kid:inception", "KID (Inception)", "kernel distance to the reference, Inception features, unbiased at any number of images",
+          Need.INCEPTION, Metrics::inception),
+      kernel("kid:clip", "KID (CLIP)", "kernel distance to the reference, unit CLIP features, unbiased at any number of images",
+          Need.CLIP, Metrics::clip));
 
   private static Known lpips(Lpips.Net net, String trunk) {
     String name = "lpips:" + net.id() + "-0.1";
@@ -100,7 +104,8 @@ public final class Metrics implements AutoCloseable {
   }
 
   private static Known ssim(String name, Ssim ssim, String text) {
-    return new Known(name, text + PAIRS, Set.of(), _ -> Pairwise.of(Profile.of(name, "SSIM", Role.DIVERSITY, true), View.each(ssim::moments), ssim::similarity));
+    Profile profile = Profile.of(name, "SSIM", Role.DIVERSITY, true);
+    return new Known(name, text + PAIRS, Set.of(), _ -> Pairwise.of(profile, View.each(ssim::moments), ssim::similarity));
   }
 
   private static Known pixels(String name, String label, String text, Function<Image, Pixels> look, ToDoubleBiFunction<Pixels, Pixels> pair) {
@@ -130,7 +135,8 @@ public final class Metrics implements AutoCloseable {
 
   private static Known distance(String name, String label, String text, Need network, Function<Metrics, Features> features, int sound,
       ToDoubleBiFunction<List<float[]>, List<float[]>> measure) {
-    return new Known(name, text, Set.of(network, Need.REFERENCE), m -> new FeatureDistance(new Profile(name, label, Role.QUALITY, true, features.apply(m).weights),
+    return new Known(name, text, Set.of(network, Need.REFERENCE), m -> new FeatureDistance(
+        new Profile(name, label, Role.QUALITY, true, features.apply(m).weights),
         features.apply(m).id(), features.apply(m).view, sound, measure));
   }
 

@@ -7,7 +7,7 @@
  *   <li>{@link azulejo.probes.metrics.SetMetric}: one value of a set. Diversity is measured within the images of a prompt, over all unique pairs, and averaged
  *       over prompts by the caller. A set's specimens remember what the networks saw, so that many metrics cost one pass each.
  *   <li>{@link azulejo.probes.metrics.ImageMetric}: one value an image, such as its agreement with the caption.
- *   <li>{@link azulejo.probes.metrics.CollectionMetric}: a distance between two collections. Its features are plain vectors that a run can store as images come.
+ *   <li>{@link azulejo.probes.metrics.CollectionMetric}: a distance between two collections. Its features are plain vectors, stored as images come.
  * </ul>
  *
  * <p>How a run measures a prompt's set:
@@ -24,7 +24,7 @@
  * }
  * }</pre>
  *
- * <p>Values carry a {@link azulejo.probes.metrics.Profile}: values with different {@link azulejo.probes.metrics.Profile#id ids} measure different things and are
- * never compared. All results are the same for any order of the images, batch size and number of threads, up to rounding.
+ * <p>Values carry a {@link azulejo.probes.metrics.Profile}: values with different {@link azulejo.probes.metrics.Profile#id ids} measure different things
+ * and are never compared. All results are the same for any order of the images, batch size and number of threads, up to rounding.
  */
 package azulejo.probes.metrics;
