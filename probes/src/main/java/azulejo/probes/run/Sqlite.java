@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.stream.Stream;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteErrorCode;
@@ -42,18 +43,26 @@ final class Sqlite {
   /** Runs {@code work} as one transaction: all of it is stored, or nothing. */
   static <T> T transaction(Path file, Connection connection, Work<T> work) {
     return call(file, () -> {
-      connection.setAutoCommit(false);
+      execute(connection, "begin");
       try {
         T result = work.apply(connection);
-        connection.commit();
+        execute(connection, "commit");
         return result;
       } catch (SQLException | RuntimeException e) {
-        connection.rollback();
+        try {
+          execute(connection, "rollback");
+        } catch (SQLException rolledBack) {
+          e.addSuppressed(rolledBack); // some failures, a full disk among them, have rolled it back already
+        }
         throw e;
-      } finally {
-        connection.setAutoCommit(true);
       }
     });
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
   }
 
   /** What SQLite is asked. */
