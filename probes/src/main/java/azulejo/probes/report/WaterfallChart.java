@@ -22,7 +22,7 @@ final class WaterfallChart {
   record Step(String label, int style, Estimate size) {}
 
   static String draw(String title, String unit, Estimate start, List<Step> steps, Estimate additive, Estimate actual, Estimate gap) {
-    List<Estimate> ends = new ArrayList<>(List.of(start, additive, actual));
+    List<Estimate> ends = new ArrayList<>(List.of(start, additive, actual, shift(gap, additive.value())));
     double level = start.value();
     for (Step step : steps) {
       ends.add(shift(step.size, level));
@@ -67,6 +67,10 @@ final class WaterfallChart {
     double from = axis.at(additive.value());
     double to = axis.at(actual.value());
     svg.rect(Math.min(from, to) - 0.5, y - 8, Math.abs(to - from) + 1, 16, "bar s0");
+    if (gap.hasInterval() && gap.high() > gap.low()) {
+      Estimate end = shift(gap, additive.value());
+      svg.whisker(axis.at(end.low()), axis.at(end.high()), y);
+    }
     svg.text(LABELS - 8, y + 4, "label end", "Synergy gap");
     svg.text(Svg.WIDTH, y + 4, "label end", Text.signed(gap.value()));
     return svg.toString();
