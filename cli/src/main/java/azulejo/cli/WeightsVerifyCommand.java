@@ -61,7 +61,8 @@ final class WeightsVerifyCommand implements Callable<Integer> {
         verification.digests() - verification.faults().size(), verification.digests()));
     verification.faults().forEach(environment.out()::println);
     for (Inspection.Component component : inspection.components()) {
-      say("  " + component.name() + ": " + (component.checked() ? String.format(Locale.ROOT, "%d tensors asked for, %d missing, %d wrong, %d left over",
+      say("  " + component.name() + ": " + (component.checked() && component.asked().isEmpty() ? component.tensors().size() + " tensors, opened by their own code"
+          : component.checked() ? String.format(Locale.ROOT, "%d tensors asked for, %d missing, %d wrong, %d left over",
           component.asked().size(), component.lacking(Verdict.MISSING).size(), component.lacking(Verdict.WRONG).size(), component.extra().size())
           : component.tensors().size() + " tensors, and this version does not know which there should be"));
       if (!quiet || !component.lacking(Verdict.MISSING).isEmpty() || !component.lacking(Verdict.WRONG).isEmpty()) {

@@ -3,6 +3,7 @@ package azulejo.weights;
 import azulejo.kernels.Backend;
 import azulejo.kernels.Backends;
 import azulejo.models.llamagen.LlamaGen;
+import azulejo.models.perceptual.InceptionV3;
 import azulejo.models.perceptual.Lpips;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.CheckpointException;
@@ -56,7 +57,9 @@ final class Folder {
     if (component.isEmpty()) {
       throw new CheckpointException(faults.getFirst());
     }
-    return new Inspection(path, component.get().what(), false, List.of(component.get()), faults);
+    components.add(component.get());
+    judges();
+    return new Inspection(path, component.get().what(), false, components, faults);
   }
 
   private Inspection pipeline() {
@@ -120,7 +123,7 @@ final class Folder {
       captions |= component.tensors().stream().anyMatch(t -> t.name().equals("cls_embedding.uncond_embedding"));
     }
     if (!gpt && !vq) {
-      return new Inspection(path, lpips() ? "LPIPS" : "weights files", false, components, faults);
+      return new Inspection(path, judges().orElse("weights files"), false, components, faults);
     }
     if (!gpt) {
       faults.add(path + " has no GPT (c2i_*.pt or t2i_*.pt) among its files");
@@ -134,14 +137,29 @@ final class Folder {
     return new Inspection(path, "LlamaGen", true, components, faults);
   }
 
-  /** Whether these are weights of LPIPS; if so, they are opened as its own code does, which says what they lack. */
-  private boolean lpips() {
-    List<Inspection.Entry> tensors = components.stream().flatMap(c -> c.tensors().stream()).toList();
-    List<Lpips.Net> nets = Stream.of(Lpips.Net.values()).filter(net -> tensors.stream().anyMatch(t -> t.name().equals(net.mark()))).toList();
+  /** The network that judges pictures of which these are weights; it is opened by its own code, which says what they lack. */
+  private Optional<String> judges() {
     try (Backend backend = Backends.open("reference")) {
-      nets.forEach(net -> attempt(() -> Lpips.open(net, path, backend).close()));
+      if (holds("Mixed_7c.branch_pool.conv.weight")) {
+        judge(() -> InceptionV3.open(path, backend).close());
+        return Optional.of("Inception network of FID");
+      }
+      List<Lpips.Net> nets = Stream.of(Lpips.Net.values()).filter(net -> holds(net.mark()) && holds("lin0.model.1.weight")).toList();
+      nets.forEach(net -> judge(() -> Lpips.open(net, path, backend).close()));
+      return nets.isEmpty() ? Optional.empty() : Optional.of("LPIPS");
     }
-    return !nets.isEmpty();
+  }
+
+  private void judge(Runnable open) {
+    int before = faults.size();
+    attempt(open);
+    if (faults.size() == before) {
+      components.replaceAll(Inspection.Component::opened);
+    }
+  }
+
+  private boolean holds(String tensor) {
+    return components.stream().flatMap(c -> c.tensors().stream()).anyMatch(t -> t.name().equals(tensor));
   }
 
   private void textEncoder() {

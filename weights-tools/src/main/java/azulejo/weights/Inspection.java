@@ -28,10 +28,15 @@ public record Inspection(Path path, String model, boolean runs, List<Component> 
    * @param name within the model: {@code transformer}, or a file's name
    * @param what it is
    * @param tensors all that it holds, in the order of the file
-   * @param checked whether this version knows what it should hold; if so, {@code asked} says it
+   * @param checked whether this version knows what it should hold; if so, {@code asked} says it, or is empty for one that was opened as a whole
    * @param extra tensors that the model does not read
    */
   public record Component(String name, Path path, String what, List<Entry> tensors, boolean checked, List<Audit.Asked> asked, List<String> extra) {
+    /** This, after its own code has opened it. */
+    Component opened() {
+      return new Component(name, path, what, tensors, true, asked, extra);
+    }
+
     public List<Audit.Asked> lacking(Audit.Verdict verdict) {
       return asked.stream().filter(a -> a.verdict() == verdict).toList();
     }

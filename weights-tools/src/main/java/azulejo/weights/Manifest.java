@@ -117,7 +117,15 @@ final class Manifest {
     }
     String actual = expected.length() == 64 ? Digests.sha256(file, listener) : Digests.gitBlob(file, listener);
     return actual.equals(expected) ? Stream.empty()
-        : Stream.of(new Fault(name, file + " is not the file that the manifest names: its digest is " + actual + " instead of " + expected + "; fetch it again"));
+        : Stream.of(new Fault(name, file + " is not the file that the manifest names: its digest is " + actual + " instead of " + expected + "; " + cure(file)));
+  }
+
+  private static String cure(Path file) {
+    try {
+      return Files.isSymbolicLink(file) ? "delete " + file.toRealPath() + " and pull it again" : "fetch it again";
+    } catch (IOException e) {
+      return "fetch it again";
+    }
   }
 
   /** Notes the digest of a file that was just written in its folder's manifest, beside what that says of others. */

@@ -4,6 +4,8 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.Backends;
 import azulejo.models.amused.UVit2D;
 import azulejo.models.clip.ClipTextEncoder;
+import azulejo.models.clip.ClipVisionEncoder;
+import azulejo.models.layers.Linear;
 import azulejo.models.llamagen.Gpt;
 import azulejo.models.llamagen.VqCheckpoint;
 import azulejo.models.t5.T5Encoder;
@@ -45,13 +47,14 @@ record Part(String what, Predicate<Checkpoint> mark, Loader loader) {
           new VqModel(VqModel.Config.of(needed(config, checkpoint)), weights).loadEncoder()),
       new Part("Janus-Pro", has("gen_vision_model.quantize.embedding.weight"), null),
       new Part("Show-o", has("showo.model.embed_tokens.weight"), null),
+      new Part("CLIP", has("vision_model.embeddings.class_embedding"), Part::clip),
       new Part("CLIP text encoder", has("text_model.embeddings.token_embedding.weight"), (config, checkpoint, weights) ->
           new ClipTextEncoder(ClipTextEncoder.Config.of(needed(config, checkpoint)), weights)),
       new Part("T5 encoder", has("encoder.block.0.layer.0.SelfAttention.q.weight"), (config, checkpoint, weights) ->
           new T5Encoder(T5Encoder.Config.of(needed(config, checkpoint)), weights)),
       new Part("LPIPS", has("lin0.model.1.weight"), null),
       new Part("trunk of LPIPS", has("features.0.weight"), null),
-      new Part("Inception network of FID", has("Mixed_5b.branch1x1.conv.weight"), null),
+      new Part("Inception network of FID", has("Mixed_7c.branch_pool.conv.weight"), null),
       new Part("MAGVIT-v2 image tokenizer", has("quantize.power_vals"), null),
       new Part("embeddings for no prompt", checkpoint -> checkpoint.names().size() == 1 && checkpoint.has("embeddings"), (config, checkpoint, weights) ->
           weights.tensor("embeddings", needed(config, checkpoint).integer("length"), config.orElseThrow().integer("hidden_size"))));
@@ -90,6 +93,18 @@ record Part(String what, Predicate<Checkpoint> mark, Loader loader) {
     String kind = checkpoint.has("cls_embedding.uncond_embedding") ? "t2i" : "c2i";
     Optional<JsonConfig> arguments = config.filter(c -> c.has(kind)).map(c -> c.section(kind));
     new Gpt(Gpt.Config.of(checkpoint, arguments), weights);
+  }
+
+  /** As {@link azulejo.models.clip.Clip} is made. */
+  private static void clip(Optional<JsonConfig> config, Checkpoint checkpoint, Weights weights) {
+    JsonConfig json = needed(config, checkpoint);
+    ClipTextEncoder.Config text = ClipTextEncoder.Config.of(json);
+    ClipVisionEncoder.Config vision = ClipVisionEncoder.Config.of(json);
+    new ClipTextEncoder(text, weights);
+    new ClipVisionEncoder(vision, weights);
+    Linear.load(weights, "text_projection", text.projectionDim(), text.hiddenSize(), false);
+    Linear.load(weights, "visual_projection", text.projectionDim(), vision.hiddenSize(), false);
+    weights.host("logit_scale");
   }
 
   private static JsonConfig needed(Optional<JsonConfig> config, Checkpoint checkpoint) {

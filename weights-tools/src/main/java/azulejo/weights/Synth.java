@@ -280,8 +280,10 @@ public final class Synth {
 
   static void checkRoom(Path dir, long needed, long free) {
     if (free < needed) {
-      throw new OutputException(String.format(Locale.ROOT, "%s is on a disk with %.1f GB free, but the weights take %.1f GB: name a folder on another disk",
-          dir, free / 1e9, needed / 1e9));
+      String unit = needed < 1e9 ? "MB" : "GB";
+      double size = needed < 1e9 ? 1e6 : 1e9;
+      throw new OutputException(String.format(Locale.ROOT, "%s is on a disk with %.1f %s free, but the weights take %.1f %s: name a folder on another disk",
+          dir, free / size, unit, needed / size, unit));
     }
   }
 

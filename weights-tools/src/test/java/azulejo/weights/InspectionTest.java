@@ -42,9 +42,9 @@ class InspectionTest {
     assertThat(Math.round(inspection.parameters() / 1e5) / 10.0).isEqualTo(millions);
   }
 
-  /** Only halves of T5 and CLIP are read here; published LlamaGen tokenizers count how often each code was used in training, which nobody reads. */
+  /** Only half of T5 is read here, old CLIPs number their positions, published LlamaGen tokenizers count how often each code was used in training, which nobody reads. */
   @ParameterizedTest
-  @CsvSource({"clip-tiny, CLIP text encoder, vision_model", "t5-tiny, T5 encoder, decoder", "amused-tiny/vqvae, VQ autoencoder, ''",
+  @CsvSource({"clip-tiny, CLIP, text_model.embeddings.position_ids", "amused-tiny/text_encoder, CLIP text encoder, ''", "t5-tiny, T5 encoder, decoder", "amused-tiny/vqvae, VQ autoencoder, ''",
       "llamagen-tiny/vq_ds16_c2i.safetensors, image tokenizer of LlamaGen, quantize.codebook_used", "llamagen-tiny/t2i_tiny.pt, GPT of LlamaGen, ''"})
   void recognisesAPart(String path, String what, String extra) {
     Inspection inspection = Inspection.of(GOLDENS.resolve(path));
@@ -104,6 +104,7 @@ class InspectionTest {
   void opensLpipsAsItsOwnCodeDoes() throws IOException {
     assertThat(Inspection.of(DEMO.resolve("lpips")).model()).isEqualTo("LPIPS");
     assertThat(Inspection.of(DEMO.resolve("lpips")).faults()).isEmpty();
+    assertThat(Inspection.of(DEMO.resolve("lpips/lpips_alex.safetensors")).components().getFirst().checked()).isTrue();
     Path file = Files.copy(DEMO.resolve("lpips/lpips_alex.safetensors"), dir.resolve("lpips_alex.safetensors"));
     TinyModels.change(file, tensors -> tensors.stream().filter(t -> !t.name().equals("lin4.model.1.weight")).toList());
     assertThat(Inspection.of(dir).faults()).singleElement().asString().contains("LPIPS with alex needs");
