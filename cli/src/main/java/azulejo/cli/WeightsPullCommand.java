@@ -61,8 +61,8 @@ final class WeightsPullCommand implements Runnable {
     } finally {
       status.clear();
     }
-    status.println(String.format(Locale.ROOT, "%d files, %s, of which %s were fetched in %.0f s", summary.files().size(), WeightsInspectCommand.bytes(summary.bytes()),
-        WeightsInspectCommand.bytes(summary.fetched()), (System.nanoTime() - start) / 1e9));
+    status.println(String.format(Locale.ROOT, "%d files, %s, of which %s were fetched in %.0f s", summary.files().size(),
+        WeightsInspectCommand.bytes(summary.bytes()), WeightsInspectCommand.bytes(summary.fetched()), (System.nanoTime() - start) / 1e9));
     environment.out().println(Path.of("").toAbsolutePath().resolve(summary.snapshot()).normalize().toString());
   }
 

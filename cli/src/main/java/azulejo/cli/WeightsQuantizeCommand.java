@@ -71,7 +71,8 @@ final class WeightsQuantizeCommand implements Runnable {
         : summary.losses().stream().sorted(Comparator.comparingDouble(Quantization.Loss::relative).reversed()).limit(WORST).toList();
     List<List<String>> rows = new ArrayList<>();
     rows.add(List.of("tensor", "shape", "error, RMS", "largest"));
-    shown.forEach(loss -> rows.add(List.of(loss.name(), loss.shape().toString(), percent(loss.relative()), String.format(Locale.ROOT, "%.2e", loss.largest()))));
+    shown.forEach(loss -> rows.add(List.of(loss.name(), loss.shape().toString(), percent(loss.relative()),
+        String.format(Locale.ROOT, "%.2e", loss.largest()))));
     rows.add(List.of("all " + summary.losses().size(), "", percent(summary.relative()), ""));
     return Table.of(rows, 2);
   }

@@ -57,19 +57,30 @@ final class WeightsVerifyCommand implements Callable<Integer> {
   private void print(Verification verification) {
     Inspection inspection = verification.inspection();
     say(inspection.path() + ": " + inspection.model());
-    say(verification.digests() == 0 ? "  files: no digests to hold them against" : String.format(Locale.ROOT, "  files: %d of %d have the digests that they should",
-        verification.digests() - verification.faults().size(), verification.digests()));
+    say("  files: " + files(verification));
     verification.faults().forEach(environment.out()::println);
     for (Inspection.Component component : inspection.components()) {
-      say("  " + component.name() + ": " + (component.checked() && component.asked().isEmpty() ? component.tensors().size() + " tensors, opened by their own code"
-          : component.checked() ? String.format(Locale.ROOT, "%d tensors asked for, %d missing, %d wrong, %d left over",
-          component.asked().size(), component.lacking(Verdict.MISSING).size(), component.lacking(Verdict.WRONG).size(), component.extra().size())
-          : component.tensors().size() + " tensors, and this version does not know which there should be"));
+      say("  " + component.name() + ": " + tensors(component));
       if (!quiet || !component.lacking(Verdict.MISSING).isEmpty() || !component.lacking(Verdict.WRONG).isEmpty()) {
         WeightsInspectCommand.shortcomings(component).forEach(environment.out()::println);
       }
     }
     inspection.faults().forEach(environment.out()::println);
+  }
+
+  private static String files(Verification verification) {
+    int digests = verification.digests();
+    return digests == 0 ? "no digests to hold them against"
+        : String.format(Locale.ROOT, "%d of %d have the digests that they should", digests - verification.faults().size(), digests);
+  }
+
+  private static String tensors(Inspection.Component component) {
+    if (!component.checked()) {
+      return component.tensors().size() + " tensors, and this version does not know which there should be";
+    }
+    return component.asked().isEmpty() ? component.tensors().size() + " tensors, opened by their own code"
+        : String.format(Locale.ROOT, "%d tensors asked for, %d missing, %d wrong, %d left over", component.asked().size(),
+            component.lacking(Verdict.MISSING).size(), component.lacking(Verdict.WRONG).size(), component.extra().size());
   }
 
   private void say(String line) {

@@ -77,10 +77,11 @@ public final class Conversion {
   }
 
   static void checkTarget(Path in, Path out) {
-    if (!out.getFileName().toString().endsWith(".safetensors")) {
+    if (!out.toString().endsWith(".safetensors")) {
       throw new OptionException(out + " must be the name of a safetensors file, ending in .safetensors");
     }
     AtomicFile.check(out);
+    Manifest.requireReadable(out);
     try {
       if (Files.exists(in) && Files.exists(out) && Files.isSameFile(in, out)) {
         throw new OptionException(out + " is the file to be converted: name another one");

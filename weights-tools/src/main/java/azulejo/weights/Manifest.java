@@ -117,7 +117,8 @@ final class Manifest {
     }
     String actual = expected.length() == 64 ? Digests.sha256(file, listener) : Digests.gitBlob(file, listener);
     return actual.equals(expected) ? Stream.empty()
-        : Stream.of(new Fault(name, file + " is not the file that the manifest names: its digest is " + actual + " instead of " + expected + "; " + cure(file)));
+        : Stream.of(new Fault(name, file + " is not the file that the manifest names: its digest is " + actual + " instead of " + expected + "; "
+            + cure(file)));
   }
 
   private static String cure(Path file) {
@@ -125,6 +126,14 @@ final class Manifest {
       return Files.isSymbolicLink(file) ? "delete " + file.toRealPath() + " and pull it again" : "fetch it again";
     } catch (IOException e) {
       return "fetch it again";
+    }
+  }
+
+  /** Finds out whether the manifest beside a file can be added to, before the file is written. */
+  static void requireReadable(Path target) {
+    Path file = target.toAbsolutePath().resolveSibling(NAME);
+    if (Files.exists(file)) {
+      read(file);
     }
   }
 

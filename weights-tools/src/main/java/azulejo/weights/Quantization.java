@@ -135,7 +135,8 @@ public final class Quantization {
         }
         float scale = WeightFormat.scale(row, 0, inputs);
         if (!Float.isFinite(scale)) {
-          throw new CheckpointException(checkpoint.path() + ": tensor \"" + weight.name() + "\" has a weight in row " + n + " that is not finite, so it cannot be quantised");
+          throw new CheckpointException(checkpoint.path() + ": tensor \"" + weight.name() + "\" has a weight in row " + n
+              + " that is not finite, so it cannot be quantised");
         }
         rowScales[n] = scale;
         for (int k = 0; k < inputs; k++) {

@@ -154,6 +154,9 @@ class ConversionTest {
     Path out = dir.resolve("out.safetensors");
     convert(in, out, null, null);
     assertThat(Files.readAllLines(dir.resolve("SHA256SUMS"))).containsExactly(other, Digests.sha256(out, _ -> { }) + "  out.safetensors");
+    Files.writeString(dir.resolve("SHA256SUMS"), "my notes\n");
+    assertThatThrownBy(() -> convert(in, dir.resolve("second.safetensors"), null, null)).isInstanceOf(CheckpointException.class).hasMessageContaining("SHA256SUMS: line 1");
+    assertThat(dir.resolve("second.safetensors")).doesNotExist();
     Files.delete(dir.resolve("SHA256SUMS"));
     convert(in, out, null, null);
     assertThat(Verification.of(dir, (_, _) -> { }).faults()).isEmpty();
