@@ -14,6 +14,7 @@ import azulejo.probes.run.Store.Scope;
 import azulejo.runtime.AtomicFile;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.Cancelled;
+import azulejo.runtime.OptionException;
 import azulejo.runtime.OutputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -123,21 +124,28 @@ public final class Executor {
       for (Model model : experiment.models()) {
         listener.doing("checking " + model.name());
         try (Maker maker = workshop.maker(run, model)) {
-          checkConditions(model, maker);
+          check(experiment, model, maker);
         }
       }
     }
   }
 
-  private void checkConditions(Model model, Maker maker) {
-    experiment.conditions(model).forEach(condition -> maker.check(new Cell(model, condition, experiment.prompts().getFirst(), 0)));
+  /** @throws OptionException when a condition of a model does not apply to it, or one of its settings */
+  static void check(Experiment experiment, Model model, Maker maker) {
+    for (Condition condition : experiment.conditions(model)) {
+      try {
+        maker.check(new Cell(model, condition, experiment.prompts().getFirst(), 0));
+      } catch (OptionException e) {
+        throw new OptionException("the model " + model.name() + " in the condition " + condition.name() + ": " + e.getMessage(), e);
+      }
+    }
   }
 
   private void make(Model model, List<Cell> cells, Measuring measuring) {
     listener.doing("loading " + model.name());
     try (Maker maker = workshop.maker(run, model)) {
       store.putModel(model.name(), maker);
-      checkConditions(model, maker);
+      check(experiment, model, maker);
       run.createFolders(cells);
       int batch = 1;
       for (Condition condition : experiment.conditions(model)) {

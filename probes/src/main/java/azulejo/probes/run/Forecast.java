@@ -64,7 +64,7 @@ public record Forecast(List<Pace> models, int sets, Optional<Double> secondsPerS
       int open = (int) cells.stream().filter(cell -> !made.contains(Store.Key.of(cell)) || !run.hasImage(cell)).count();
       listener.doing("trying " + model.name());
       try (Maker maker = workshop.maker(run, model)) {
-        experiment.conditions(model).forEach(condition -> maker.check(new Cell(model, condition, experiment.prompts().getFirst(), 0)));
+        Executor.check(experiment, model, maker);
         Optional<Double> known = run.store().pace(model.name());
         if (known.isPresent()) {
           paces.add(new Pace(model.name(), open, known.get(), "as in this run so far"));

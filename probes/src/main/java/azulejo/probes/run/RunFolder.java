@@ -40,7 +40,8 @@ public final class RunFolder implements AutoCloseable {
   private static final String STORE = "run.sqlite";
   private static final String LOCK = "run.lock";
   private static final String IMAGES = "images";
-  private static final Set<String> OWN = Set.of(RUN, STORE, STORE + "-journal", LOCK, IMAGES, "usage");
+  private static final String USAGE = "usage";
+  private static final Set<String> OWN = Set.of(RUN, STORE, STORE + "-journal", LOCK, IMAGES, USAGE);
 
   private final Path path;
   private final Experiment experiment;
@@ -75,12 +76,13 @@ public final class RunFolder implements AutoCloseable {
       throw new OptionException(path + " holds no run: begin one with a preset or a configuration");
     }
     requireOurs(path);
+    boolean created = !Files.exists(path);
     AtomicFile.createFolder(path);
     FileChannel lock = lock(path);
     try {
       Experiment experiment;
       String json;
-      if (holdsRun(path)) {
+      if (holdsRun(path) && (wanted.isEmpty() || Files.exists(path.resolve(IMAGES)))) {
         json = readRun(path);
         JsonNode run = parse(path, json);
         experiment = wanted.orElseGet(() -> ExperimentFile.parse(path.resolve(RUN).toString(), run.path("experiment").toString(), p -> p));
@@ -88,13 +90,43 @@ public final class RunFolder implements AutoCloseable {
       } else {
         experiment = wanted.orElseThrow();
         json = json(experiment, Identity.of(experiment, cancelled));
+        removeBeginning(path);
         AtomicFile.write(path.resolve(RUN), json.getBytes(StandardCharsets.UTF_8));
       }
       removeParts(path.resolve(IMAGES));
       return new RunFolder(path, experiment, json, Store.open(path.resolve(STORE)), lock);
     } catch (RuntimeException e) {
       close(lock);
+      if (created && !holdsRun(path)) {
+        deleteQuietly(path.resolve(LOCK));
+        deleteQuietly(path);
+      }
       throw e;
+    }
+  }
+
+  /** What is left of a run that was begun and has made nothing, because its configuration was found to be wrong. */
+  private static void removeBeginning(Path path) {
+    try {
+      Files.deleteIfExists(path.resolve(RUN));
+      Files.deleteIfExists(path.resolve(STORE));
+      if (Files.exists(path.resolve(USAGE))) {
+        try (Stream<Path> files = Files.list(path.resolve(USAGE))) {
+          for (Path file : files.toList()) {
+            Files.delete(file);
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw new OutputException("cannot tidy up " + path + ": " + AzulejoException.reason(e), e);
+    }
+  }
+
+  private static void deleteQuietly(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      // the failure that led here is the one to report
     }
   }
 
@@ -148,7 +180,7 @@ public final class RunFolder implements AutoCloseable {
 
   /** Where the usage of a model's codes is kept. */
   Path usageFile(String model) {
-    return path.resolve("usage").resolve(model + ".json");
+    return path.resolve(USAGE).resolve(model + ".json");
   }
 
   @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.probes.experiment.Cell;
 import azulejo.probes.experiment.Experiment;
+import azulejo.probes.experiment.ExperimentFile;
 import azulejo.probes.run.Store.Key;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.CheckpointException;
@@ -262,6 +263,35 @@ class RunTest {
     assertThatThrownBy(() -> RunFolder.open(dir.resolve("none"), Optional.empty(), () -> false)).isInstanceOf(OptionException.class)
         .hasMessageContaining("holds no run");
     assertThat(dir.resolve("none")).doesNotExist();
+  }
+
+  /** Found out before the first image, of the last model too; and the folder is free for the corrected configuration. */
+  @Test
+  void aConditionThatDoesNotApplyIsRefusedAndMayBeCorrected() {
+    Experiment good = FakeWorkshop.experiment(dir.resolve("checkpoints"));
+    Experiment bad = ExperimentFile.parse("bad", good.json().replace("\"argmax\" : \"all\"", "\"frozen\" : \"path\"").replace("\"kind\" : \"factorial\"", "\"kind\" : null"),
+        path -> path);
+    workshop.atBatch = _ -> {
+      throw new AssertionError("made before the conditions were checked");
+    };
+    try (RunFolder run = RunFolder.open(dir.resolve("corrected"), Optional.of(bad), () -> false)) {
+      assertThatThrownBy(() -> execute(run, 5)).isInstanceOf(OptionException.class)
+          .hasMessage("the model one in the condition argmax: a fake has nothing to freeze");
+    }
+    workshop.atBatch = _ -> {};
+    try (RunFolder run = open("corrected")) {
+      execute(run, 5);
+    }
+    assertThat(contents(dir.resolve("corrected"))).isEqualTo(contents(undisturbed()));
+  }
+
+  @Test
+  void aMissingCheckpointLeavesNothing() {
+    Experiment experiment = FakeWorkshop.experiment(dir.resolve("checkpoints"));
+    Experiment moved = ExperimentFile.parse("moved", experiment.json().replace("checkpoints", "nowhere"), path -> path);
+    assertThatThrownBy(() -> RunFolder.open(dir.resolve("new"), Optional.of(moved), () -> false)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("nowhere");
+    assertThat(dir.resolve("new")).doesNotExist();
   }
 
   @Test
