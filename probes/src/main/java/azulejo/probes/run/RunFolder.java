@@ -82,7 +82,7 @@ public final class RunFolder implements AutoCloseable {
     try {
       Experiment experiment;
       String json;
-      if (holdsRun(path) && (wanted.isEmpty() || Files.exists(path.resolve(IMAGES)))) {
+      if (holdsRun(path) && (wanted.isEmpty() || hasMade(path))) {
         json = readRun(path);
         JsonNode run = parse(path, json);
         experiment = wanted.orElseGet(() -> ExperimentFile.parse(path.resolve(RUN).toString(), run.path("experiment").toString(), p -> p));
@@ -93,7 +93,7 @@ public final class RunFolder implements AutoCloseable {
         removeBeginning(path);
         AtomicFile.write(path.resolve(RUN), json.getBytes(StandardCharsets.UTF_8));
       }
-      removeParts(path.resolve(IMAGES));
+      removeParts(path);
       return new RunFolder(path, experiment, json, Store.open(path.resolve(STORE)), lock);
     } catch (RuntimeException e) {
       close(lock);
@@ -105,11 +105,22 @@ public final class RunFolder implements AutoCloseable {
     }
   }
 
+  /** Whether a run has an image, or had one. */
+  private static boolean hasMade(Path path) {
+    if (!Files.exists(path.resolve(STORE))) {
+      return Files.exists(path.resolve(IMAGES));
+    }
+    try (Store store = Store.open(path.resolve(STORE))) {
+      return !store.images().isEmpty();
+    }
+  }
+
   /** What is left of a run that was begun and has made nothing, because its configuration was found to be wrong. */
   private static void removeBeginning(Path path) {
     try {
-      Files.deleteIfExists(path.resolve(RUN));
-      Files.deleteIfExists(path.resolve(STORE));
+      for (String name : List.of(RUN, STORE, STORE + "-journal")) {
+        Files.deleteIfExists(path.resolve(name));
+      }
       if (Files.exists(path.resolve(USAGE))) {
         try (Stream<Path> files = Files.list(path.resolve(USAGE))) {
           for (Path file : files.toList()) {
@@ -298,17 +309,18 @@ public final class RunFolder implements AutoCloseable {
     }
   }
 
-  /** What a killed process had not finished writing. */
-  private static void removeParts(Path images) {
-    if (!Files.exists(images)) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(images)) {
-      for (Path file : files.filter(f -> f.getFileName().toString().matches("\\..*\\.part")).toList()) {
-        Files.delete(file);
+  /** What a killed process had not finished writing; a report that is being written meanwhile is not this process's. */
+  private static void removeParts(Path path) {
+    for (Path folder : List.of(path.resolve(IMAGES), path.resolve(USAGE))) {
+      if (Files.exists(folder)) {
+        try (Stream<Path> files = Files.walk(folder)) {
+          for (Path file : files.filter(f -> f.getFileName().toString().matches("\\..*\\.part")).toList()) {
+            Files.delete(file);
+          }
+        } catch (IOException e) {
+          throw new OutputException("cannot tidy up " + folder + ": " + AzulejoException.reason(e), e);
+        }
       }
-    } catch (IOException e) {
-      throw new OutputException("cannot tidy up " + images + ": " + AzulejoException.reason(e), e);
     }
   }
 

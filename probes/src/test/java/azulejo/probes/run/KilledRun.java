@@ -13,6 +13,7 @@ final class KilledRun {
     workshop.millisPerBatch = 20;
     try (RunFolder run = RunFolder.open(Path.of(args[0]), Optional.of(FakeWorkshop.experiment(Path.of(args[1]))), () -> false)) {
       System.out.println("running");
+      workshop.atBatch = _ -> System.out.println("a batch");
       new Executor(run, workshop, 4, new RunListener() {}).run();
     }
   }
