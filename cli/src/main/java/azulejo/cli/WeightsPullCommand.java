@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  azulejo generate --model \"$(azulejo weights pull amused/amused-256)\" --prompt \"a red fox\" --out fox.png",
+      "  azulejo generate --model \"$(azulejo weights pull amused/amused-256)\" --prompt \"a fox\"",
       "  azulejo weights pull peizesun/llamagen_t2i --include t2i_XL_stage1_256.pt --include vq_ds16_t2i.pt",
       "  HF_TOKEN=hf_... HF_HOME=/data/hf azulejo weights pull owner/private-model --revision v2"
     })
