@@ -3,6 +3,7 @@ package azulejo.bench;
 import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Ledger;
 import azulejo.kernels.Noise;
 import azulejo.kernels.Stream;
 import azulejo.kernels.Tensor;
@@ -31,6 +32,9 @@ public class SamplingBench extends OpBench {
   private Tensor grid;
   private Tensor confidence;
   private Tensor logStart;
+  private Tensor surprisal;
+  private Tensor drawn;
+  private Tensor moved;
 
   @Override
   protected void prepare() {
@@ -56,6 +60,9 @@ public class SamplingBench extends OpBench {
     probability = output(batch, cells);
     confidence = output(batch, cells);
     logStart = output(batch, cells, codes);
+    surprisal = output(batch);
+    drawn = output(batch, cells, Ledger.Drawn.COLUMNS);
+    moved = output(batch, cells, Ledger.Moved.COLUMNS);
     ops.openCells(masked, codes, open, count);
     draw(Draw.guided(3));
     ops.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, null, fault);
@@ -83,10 +90,20 @@ public class SamplingBench extends OpBench {
 
   @Benchmark
   public void remask(Rate rate) {
+    unmask(null);
+    count(rate, 0);
+  }
+
+  @Benchmark
+  public void remaskSurprisal(Rate rate) {
+    unmask(surprisal);
+    count(rate, 0);
+  }
+
+  private void unmask(Tensor surprisal) {
     ops.copy(masked, grid);
     ops.reveal(grid, open, tokens);
-    ops.remask(grid, open, count, probability, sizes[1] / 2, 1, sizes[2], new Noise.Counter(keys, Stream.PATH), step, confidence, null);
-    count(rate, 0);
+    ops.remask(grid, open, count, probability, sizes[1] / 2, 1, sizes[2], new Noise.Counter(keys, Stream.PATH), step, confidence, surprisal);
   }
 
   @Benchmark
@@ -96,10 +113,26 @@ public class SamplingBench extends OpBench {
   }
 
   @Benchmark
+  public void startDistributionLedger(Rate rate) {
+    ops.startDistribution(logits, new Draw(5, 1, 0, 0.9f), step, logStart, drawn, fault);
+    count(rate, 3);
+  }
+
+  @Benchmark
   public void diffuse(Rate rate) {
-    ops.copy(masked, grid);
-    ops.diffuse(logStart, new Transition(LOGS, LOGS, LOGS, false), false, grid, new Noise.Counter(keys, Stream.DRAW), null, step, null, null);
+    diffuse(null, null);
     count(rate, 1);
+  }
+
+  @Benchmark
+  public void diffusePathLedger(Rate rate) {
+    diffuse(new Noise.Counter(keys, Stream.PATH), moved);
+    count(rate, 1);
+  }
+
+  private void diffuse(Noise path, Tensor ledger) {
+    ops.copy(masked, grid);
+    ops.diffuse(logStart, new Transition(LOGS, LOGS, LOGS, false), false, grid, new Noise.Counter(keys, Stream.DRAW), path, step, null, ledger);
   }
 
   private void count(Rate rate, int tensors) {

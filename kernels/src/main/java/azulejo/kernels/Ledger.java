@@ -1,8 +1,8 @@
 package azulejo.kernels;
 
 /**
- * What the sampling ops write down about their distributions, a row of numbers for each position: entropies and surprisals in nats, of relative
- * error below 1e-4. A position that is not drawn, or whose logits are at fault, gets zeros.
+ * What the sampling ops write down about their distributions, a row of numbers for each position: entropies and surprisals in nats, to
+ * 1e-6 and a relative 1e-5. A position that is not drawn, or whose logits are at fault, gets zeros.
  */
 public final class Ledger {
   private Ledger() {}

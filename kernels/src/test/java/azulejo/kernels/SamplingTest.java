@@ -98,7 +98,7 @@ class SamplingTest {
   void noCodeOutsideTheCodebookIsDrawn(Supplier<Backend> factory) {
     Random random = new Random(1);
     try (Backend b = factory.get()) {
-      for (int seed = 0; seed < 400; seed++) {
+      for (int seed = 0; seed < 200; seed++) {
         int codes = new int[] {2, 3, 17, 64, 257}[seed % 5];
         float[] codebook = codebook(random, codes, seed % 3 == 0 ? 1 : 1 + random.nextInt(codes));
         float[] logits = uniform(random, 2 * 2 * 3 * codes, 5);
@@ -132,7 +132,7 @@ class SamplingTest {
   void noDiffusionEntersACodeOutsideTheCodebook(Supplier<Backend> factory) {
     Random random = new Random(2);
     try (Backend b = factory.get()) {
-      for (int seed = 0; seed < 120; seed++) {
+      for (int seed = 0; seed < 60; seed++) {
         int codes = new int[] {1, 2, 3, 17, 64, 257}[seed % 6];
         float[] codebook = codebook(random, codes, seed % 3 == 0 ? 1 : 1 + random.nextInt(codes));
         float lower = seed % 4 == 0 ? -300 : seed % 4 == 1 ? -30 : 0;

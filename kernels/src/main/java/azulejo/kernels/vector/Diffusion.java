@@ -345,10 +345,12 @@ final class Diffusion {
     FloatVector other = FloatVector.broadcast(F, b);
     for (int i = 0; i < n; i += COUNT) {
       FloatVector q = Lanes.load(p + 4L * i).sub(total).add(a);
-      FloatVector above = q.sub(other);
+      VectorMask<Float> isOutside = q.compare(EQ, Float.NEGATIVE_INFINITY);
+      // any finite number, as e^-infinity would be made of slow subnormal ones
+      FloatVector above = q.sub(other).blend(0f, isOutside);
       VectorMask<Float> isAbove = above.compare(GT, 0f);
       Elementary.exp(above.blend(above.neg(), isAbove)).add(1f).intoMemorySegment(MEMORY, difference + 4L * i, ORDER);
-      other.blend(q, isAbove.or(q.compare(EQ, Float.NEGATIVE_INFINITY))).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
+      other.blend(q, isAbove.or(isOutside)).intoMemorySegment(MEMORY, p + 4L * i, ORDER);
     }
   }
 

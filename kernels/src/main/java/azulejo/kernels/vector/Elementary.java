@@ -21,7 +21,6 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
@@ -141,13 +140,19 @@ final class Elementary {
     return v.add(v.rearrange(SWAP_1)).lane(0);
   }
 
-  /** The sum of the lanes of a vector of floats in memory, in order. */
+  /** The sum of the lanes of a vector of floats in memory: each fourth one, and then the four sums. */
   static float sumFloats(long lanes) {
-    float sum = 0;
-    for (int lane = 0; lane < COUNT; lane++) {
-      sum += Lanes.get(lanes + 4L * lane);
+    float a = 0;
+    float b = 0;
+    float c = 0;
+    float d = 0;
+    for (int lane = 0; lane < COUNT; lane += 4) {
+      a += Lanes.get(lanes + 4L * lane);
+      b += Lanes.get(lanes + 4L * lane + 4);
+      c += Lanes.get(lanes + 4L * lane + 8);
+      d += Lanes.get(lanes + 4L * lane + 12);
     }
-    return sum;
+    return a + b + (c + d);
   }
 
   /** The sum of the lanes of a vector of doubles in memory, in order. */
@@ -160,8 +165,8 @@ final class Elementary {
   }
 
   /**
-   * Turns n vectors, {@code stride} bytes apart, into {@code e^(scale * (x - top))}, and adds them to a sum. No x is above its top, and weights below
-   * e^-87 become 0: arithmetic with numbers below the normal ones is several times slower, and hidden keys and codes are -infinity.
+   * Turns n vectors, {@code stride} bytes apart, into {@code e^(scale * (x - top))}, and adds them to a sum. No x is above its top, and weights of
+   * e^-88 and less become 0: arithmetic with numbers below the normal ones is several times slower, and hidden keys and codes are -infinity.
    *
    * @param top address of a vector
    * @param sum address of a vector, or 0
@@ -171,9 +176,8 @@ final class Elementary {
     FloatVector total = zero(F);
     for (int i = 0; i < n; i++) {
       FloatVector x = fromMemorySegment(F, MEMORY, vectors + i * stride, ORDER).sub(max).mul(scale);
-      VectorMask<Float> tiny = x.compare(LT, -87f);
-      x = x.blend(-87f, tiny);
-      // as exp does, where one factor of 2^k suffices
+      // as exp does, with one factor of 2^k, which is 0 for k = -127
+      x = x.blend(-88f, x.compare(LT, -88f));
       FloatVector rounded = x.fma(LOG2_E, ROUND);
       FloatVector k = rounded.sub(ROUND);
       FloatVector r = k.fma(broadcast(F, -LN2_HIGH), x);
@@ -183,7 +187,7 @@ final class Elementary {
       p = p.fma(r, broadcast(F, EXP_3));
       p = p.fma(r, broadcast(F, EXP_2));
       p = r.mul(r).fma(p, r).add(1f);
-      FloatVector e = p.mul(rounded.reinterpretAsInts().sub(ROUND_BITS - 127).lanewise(LSHL, 23).reinterpretAsFloats()).blend(0f, tiny);
+      FloatVector e = p.mul(rounded.reinterpretAsInts().sub(ROUND_BITS - 127).lanewise(LSHL, 23).reinterpretAsFloats());
       e.intoMemorySegment(MEMORY, vectors + i * stride, ORDER);
       total = total.add(e);
     }

@@ -10,10 +10,14 @@ import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.FloatVector.zero;
 import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
+import azulejo.kernels.Backend;
 import azulejo.kernels.Checks;
+import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
 import azulejo.kernels.PathSurprisal;
@@ -31,6 +35,9 @@ import jdk.incubator.vector.VectorMask;
 final class Sampling {
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
+  /** Lane i has bit i. */
+  static final IntVector BIT = IntVector.broadcast(I, 1).lanewise(LSHL, LANE);
+
   /** Room for a vector of scores and one of codes, or for {@link Entropies}' sums. */
   static final long LANES_BYTES = Math.max(2L * Lanes.BYTES, Entropies.BYTES);
 
@@ -38,7 +45,7 @@ final class Sampling {
 
   // ---- the draw -----------------------------------------------------------------------------------------------------------
 
-  static void draw(Workers workers, Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
+  static void draw(Workers workers, Backend memory, Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability,
       Tensor ledger, Tensor usage, Tensor fault) {
     Rows from = Rows.of(logits);
     Rows cells = Rows.of(open);
@@ -46,7 +53,6 @@ final class Sampling {
     Rows winners = Rows.of(tokens);
     Rows probabilities = Rows.of(probability);
     Rows book = ledger == null ? null : Rows.of(ledger);
-    long codebook = draw.codebook() == null ? 0 : Rows.of(draw.codebook()).address();
     long counts = usage == null ? 0 : Rows.of(usage).address();
     int codes = from.columns();
     int places = cells.columns();
@@ -59,88 +65,105 @@ final class Sampling {
     long faultAt = Rows.of(fault).address();
     int each = Rows.perTask(codes);
     long vectors = 4L * (codes + 2 * COUNT);
-    workers.run((rows + each - 1) / each, (task, worker) -> {
-      long x = workers.scratch(worker, 2 * vectors + LANES_BYTES);
-      long other = x + vectors;
-      long lanes = other + vectors;
-      Entropies entropies = book == null ? null : new Entropies(lanes);
-      for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
-        int b = r / places;
-        long column = 4L * (r % places);
-        int position = Lanes.getInt(cells.at(b) + column);
-        // the logits that the token is drawn from, and its weights: in place, but a ledger reads the logits once more
-        long l = entropies != null && codebook != 0 ? other : x;
-        long weights = entropies == null ? x : l == x ? other : x;
-        float max = Float.NaN;
-        if (position != -1) {
-          max = guide(from.at(r), from.at(guided ? rows + r : r), draw.guidance(), x, codes);
-          float top = max;
-          if (entropies == null && temperature != 1) {
-            max = cool(x, temperature, codes);
-          }
-          if (codebook != 0 && !Float.isNaN(max)) {
-            max = restrict(x, codebook, l, codes);
-          }
-          if (entropies != null && !Float.isNaN(max)) {
-            max = entropies.weigh(x, l, weights, codes, top, max, temperature);
-          }
-        }
-        if (Float.isNaN(max)) {
+    try (var _ = memory.scope()) {
+      long codebook = draw.codebook() == null ? 0 : bits(memory, draw.codebook());
+      workers.run((rows + each - 1) / each, (task, worker) -> {
+        long x = workers.scratch(worker, 2 * vectors + LANES_BYTES);
+        long other = x + vectors;
+        long lanes = other + vectors;
+        Entropies entropies = book == null ? null : new Entropies(lanes);
+        // weights take the place of the logits, if nothing needs these any more
+        long weights = entropies != null && (topK || topP || draw.greedy()) ? other : x;
+        for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+          int b = r / places;
+          long column = 4L * (r % places);
+          int position = Lanes.getInt(cells.at(b) + column);
+          float max = Float.NaN;
           if (position != -1) {
-            fault(faultAt, now + 1);
-          }
-          Lanes.setInt(winners.at(b) + column, position == -1 ? -1 : 0);
-          Lanes.set(probabilities.at(b) + column, 0);
-          if (book != null) {
-            writeDown(book.at(r), 0, 0, 0, 0, 0, 0);
-          }
-          continue;
-        }
-        if (topK) {
-          Truncation.keepTopK(l, codes, draw.topK());
-        }
-        int winner = draw.greedy() ? argmax(l, codes, lanes) : -1;
-        float sum;
-        if (entropies == null) {
-          sum = weigh(x, max, codes, lanes);
-        } else {
-          if (topK) {
-            Truncation.dropHidden(weights, l, codes);
-          }
-          sum = entropies.sum;
-        }
-        if (topP) {
-          Truncation.keepTopP(weights, codes, Truncation.sum(weights, codes, lanes), draw.topP(), lanes);
-        }
-        if (entropies != null && (topK || topP)) {
-          sum = entropies.truncate(weights, l, codes, max);
-        }
-        if (topP) {
-          sum = (float) Truncation.sum(weights, codes, lanes);
-        }
-        if (!draw.greedy()) {
-          long room = weights == x ? other : x;
-          long variates = switch (noise) {
-            case Noise.Counter(_, var stream) -> {
-              VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, room);
-              yield room;
+            long u = from.at(r);
+            long c = from.at(guided ? rows + r : r);
+            boolean hide = entropies == null && temperature == 1;
+            float top = codebook == 0 ? guide(u, c, draw.guidance(), x, codes) : guideWithin(u, c, draw.guidance(), codebook, hide, x, codes, lanes);
+            float most = codebook == 0 || Float.isNaN(top) ? top : Lanes.get(lanes);
+            if (entropies != null) {
+              max = entropies.weigh(x, codebook, weights, codes, top, most, temperature);
+            } else {
+              max = temperature == 1 ? most : cool(x, codebook, most, temperature, codes, lanes);
             }
-            case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
-          };
-          winner = race(weights, variates, codes, lanes);
+          }
+          if (Float.isNaN(max)) {
+            if (position != -1) {
+              fault(faultAt, now + 1);
+            }
+            Lanes.setInt(winners.at(b) + column, position == -1 ? -1 : 0);
+            Lanes.set(probabilities.at(b) + column, 0);
+            if (book != null) {
+              writeDown(book.at(r), 0, 0, 0, 0, 0, 0);
+            }
+            continue;
+          }
+          if (codebook != 0 && entropies != null && temperature == 1 && (topK || draw.greedy())) {
+            hide(x, codebook, codes);
+          }
+          if (topK) {
+            Truncation.keepTopK(x, codes, draw.topK());
+          }
+          int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
+          float sum = entropies == null ? weigh(x, max, codes, lanes) : entropies.sum();
+          if (topP) {
+            if (topK && entropies != null) {
+              Truncation.dropHidden(weights, x, codes);
+            }
+            Truncation.keepTopP(weights, codes, Truncation.sum(weights, codes, lanes), draw.topP(), lanes);
+          }
+          if (entropies != null && (topK || topP)) {
+            entropies.truncate(weights, x, codes, max);
+            sum = entropies.sum();
+          }
+          if (topP) {
+            sum = (float) Truncation.sum(weights, codes, lanes);
+          }
+          if (!draw.greedy()) {
+            long room = weights == x ? other : x;
+            long variates = switch (noise) {
+              case Noise.Counter(_, var stream) -> {
+                VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, room);
+                yield room;
+              }
+              case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
+            };
+            winner = race(weights, variates, codes, lanes);
+          }
+          float p = Lanes.get(weights + 4L * winner) / sum;
+          Lanes.setInt(winners.at(b) + column, winner);
+          Lanes.set(probabilities.at(b) + column, p);
+          if (book != null) {
+            entropies.writeDown(book.at(r), draw.greedy() ? 0 : -Math.log(p));
+          }
+          if (counts != 0) {
+            Lanes.increment(counts + 4L * winner);
+          }
         }
-        float p = Lanes.get(weights + 4L * winner) / sum;
-        Lanes.setInt(winners.at(b) + column, winner);
-        Lanes.set(probabilities.at(b) + column, p);
-        if (book != null) {
-          writeDown(book.at(r), entropies.guided, entropies.subset, entropies.tempered, entropies.truncated, entropies.kept,
-              draw.greedy() ? 0 : -StrictMath.log(p));
-        }
-        if (counts != 0) {
-          Lanes.increment(counts + 4L * winner);
-        }
+      });
+    }
+  }
+
+  /**
+   * The codebook as a bit a code, a word for each vector's lanes: a sixteenth of the memory that passes with the logits.
+   * Bits of the padding are 0.
+   */
+  static long bits(Backend memory, Tensor codebook) {
+    int n = codebook.columns();
+    long from = Rows.of(codebook).address();
+    long to = Rows.of(memory.alloc(DType.I32, Math.ceilDiv(n, COUNT))).address();
+    for (int i = 0; i < n; i += COUNT) {
+      int word = 0;
+      for (int lane = 0; lane < Math.min(COUNT, n - i); lane++) {
+        word |= Lanes.get(from + 4L * (i + lane)) == 0 ? 1 << lane : 0;
       }
-    });
+      Lanes.setInt(to + 4L * (i / COUNT), word);
+    }
+    return to;
   }
 
   /** A row of a ledger. */
@@ -185,35 +208,69 @@ final class Sampling {
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
   }
 
-  /** Divides the padded logits by {@code temperature}; returns as {@link #guide} does. */
-  private static float cool(long x, float temperature, int n) {
+  /** {@link #guide} that leaves the codebook's largest logit at {@code most}, and all logits in their places unless it is to {@code hide} the others. */
+  private static float guideWithin(long u, long c, float guidance, long codebook, boolean hide, long out, int n, long most) {
+    FloatVector scale = broadcast(F, guidance);
     FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector maxInside = broadcast(F, Float.NEGATIVE_INFINITY);
     FloatVector finite = zero(F);
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(temperature);
-      v.intoMemorySegment(MEMORY, x + 4L * i, ORDER);
-      max = max.blend(v, v.compare(GT, max));
-      finite = finite.blend(v.fma(zero(F), finite), F.indexInRange(i, n));
+    VectorMask<Float> hidden = F.maskAll(hide);
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector from = fromMemorySegment(F, MEMORY, u + 4L * i, ORDER);
+      FloatVector x = fromMemorySegment(F, MEMORY, c + 4L * i, ORDER).sub(from).fma(scale, from);
+      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
+      FloatVector inside = x.blend(Float.NEGATIVE_INFINITY, outside);
+      x.blend(inside, hidden).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+      max = max.blend(x, x.compare(GT, max));
+      maxInside = maxInside.blend(inside, inside.compare(GT, maxInside));
+      finite = x.fma(zero(F), finite);
     }
+    if (i < n) {
+      FloatVector from = Lanes.load(u + 4L * i, n - i);
+      FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
+      finite = x.fma(zero(F), finite);
+      x = broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
+      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
+      FloatVector inside = x.blend(Float.NEGATIVE_INFINITY, outside);
+      x.blend(inside, hidden).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+      max = max.blend(x, x.compare(GT, max));
+      maxInside = maxInside.blend(inside, inside.compare(GT, maxInside));
+    }
+    Lanes.set(most, maxInside.reduceLanes(MAX));
     return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
   }
 
-  /** Adds the codebook to the padded logits; returns the largest sum. {@code out} may be x. */
-  private static float restrict(long x, long codebook, long out, int n) {
-    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).add(fromMemorySegment(F, MEMORY, codebook + 4L * i, ORDER));
-      v.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-      max = max.blend(v, v.compare(GT, max));
+  /** -infinity outside the codebook. */
+  private static void hide(long x, long codebook, int n) {
+    for (int i = 0; i < n; i += COUNT) {
+      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
+      fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).blend(Float.NEGATIVE_INFINITY, outside).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
-    if (i < n) {
-      // the padding gets 0 and stays -infinity
-      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).add(Lanes.load(codebook + 4L * i, n - i));
-      v.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-      max = max.blend(v, v.compare(GT, max));
+  }
+
+  /**
+   * Divides the padded logits by {@code temperature} and hides those outside the codebook, which may be 0.
+   *
+   * @param most the largest inside
+   * @param room for a word
+   * @return the largest quotient inside, or NaN if one is infinite, be it outside
+   */
+  private static float cool(long x, long codebook, float most, float temperature, int n, long room) {
+    Lanes.setInt(room, -1);
+    long words = codebook == 0 ? room : codebook;
+    int stride = codebook == 0 ? 0 : Integer.BYTES;
+    FloatVector finite = zero(F);
+    FloatVector before = zero(F);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(temperature);
+      VectorMask<Float> outside = BIT.and(Lanes.getInt(words + (long) stride * (i / COUNT))).compare(EQ, 0).cast(F);
+      before = finite;
+      finite = v.fma(zero(F), finite);
+      v.blend(Float.NEGATIVE_INFINITY, outside).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
     }
-    return max.reduceLanes(MAX);
+    // the padding of the last vector does not count; division is monotonous
+    return most / temperature + before.blend(finite, F.indexInRange((n - 1) / COUNT * COUNT, n)).reduceLanes(ADD);
   }
 
   /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum; {@code lanes} is room for two vectors. */

@@ -173,7 +173,7 @@ public final class VectorBackend extends CpuBackend {
   public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
       Tensor fault) {
     Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
-    Sampling.draw(workers, logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
+    Sampling.draw(workers, this, logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
   }
 
   @Override

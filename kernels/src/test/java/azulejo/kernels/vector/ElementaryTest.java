@@ -59,7 +59,7 @@ class ElementaryTest {
       assertThat(first(exp, Float.NEGATIVE_INFINITY)).isZero();
       assertThat(first(exp, Float.NaN)).isNaN();
     }
-    assertThat(first(ElementaryTest::weigh, -87.001f)).isZero();
+    assertThat(first(ElementaryTest::weigh, -88)).isZero();
     check(Elementary::exp, Math::exp, -1, 1, 1.5);
     assertThat(first(Elementary::exp, 89)).isEqualTo(Float.POSITIVE_INFINITY);
     assertThat(first(Elementary::exp, Float.POSITIVE_INFINITY)).isEqualTo(Float.POSITIVE_INFINITY);
