@@ -70,11 +70,11 @@ public final class PathSurprisal {
     return sum;
   }
 
-  /** Where the derivative, which falls, is 0: {@code 1 - s + sum of r s / (e^(r s) - 1)}. */
+  /** About where the derivative, which falls, is 0: {@code 1 - s + sum of r s / (e^(r s) - 1)}. */
   private static double peak(double[] logRatios) {
     double low = -745;
     double high = Math.log(logRatios.length + 1.0);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 20; i++) {
       double middle = (low + high) / 2;
       double slope = 1 - Math.exp(middle);
       for (double r : logRatios) {
@@ -90,7 +90,7 @@ public final class PathSurprisal {
     return high;
   }
 
-  /** Where the logarithm of the integrand has fallen to {@code level} in {@code direction} from the peak. */
+  /** About where the logarithm of the integrand has fallen to {@code level} in {@code direction} from the peak. */
   private static double edge(double[] logRatios, double peak, double level, int direction) {
     double inside = peak;
     double reach = 1;
@@ -99,7 +99,7 @@ public final class PathSurprisal {
       reach *= 2;
     }
     double outside = peak + direction * reach;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 6; i++) {
       double middle = (inside + outside) / 2;
       if (logIntegrand(logRatios, middle) > level) {
         inside = middle;
