@@ -1,53 +1,51 @@
 package azulejo.probes.metrics;
 
-import java.util.Arrays;
+import azulejo.runtime.sampling.Usage;
 
 /**
- * How a codebook is used: its counts' entropy H(Z) and what follows from it.
+ * How a codebook is used by tokens, of which there is at least one: its counts' entropy H(Z) and what follows from it.
  *
- * @param counts [K], how often each code was sampled
+ * @param usage how often each code was sampled
  */
-public record CodeUsage(long[] counts) {
+public record CodeUsage(Usage usage) {
   public CodeUsage {
-    if (Arrays.stream(counts).sum() <= 0) {
+    if (usage.total() <= 0) {
       throw new IllegalArgumentException("no code was used");
     }
   }
 
   /** Of grids whose codes lie below {@code codebook}. */
   public static CodeUsage of(int codebook, Iterable<int[]> grids) {
-    long[] counts = new long[codebook];
-    for (int[] grid : grids) {
-      for (int code : grid) {
-        counts[code]++;
-      }
-    }
-    return new CodeUsage(counts);
+    return new CodeUsage(Usage.count(grids, codebook, "sampled tokens"));
+  }
+
+  /** [V], how often each code was sampled. */
+  public long[] counts() {
+    return usage.counts();
   }
 
   /** Codes that were used at all. */
   public int used() {
-    return (int) Arrays.stream(counts).filter(count -> count > 0).count();
+    return usage.used();
   }
 
   /** The used part of the codebook. */
   public double coverage() {
-    return (double) used() / counts.length;
+    return usage.coverage();
   }
 
   /** Of the observed frequencies, in nats: too low by about (codes in use - 1) / 2n for n samples. */
   public double entropy() {
-    double n = Arrays.stream(counts).sum();
-    return -Arrays.stream(counts).filter(count -> count > 0).mapToDouble(count -> count / n * Math.log(count / n)).sum();
+    return usage.entropy();
   }
 
   /** {@link #entropy} with that bias estimated from the codes seen and added; Miller, "Note on the bias of information estimates" (1955). In nats. */
   public double millerMadow() {
-    return entropy() + (used() - 1) / (2.0 * Arrays.stream(counts).sum());
+    return usage.entropyMillerMadow();
   }
 
   /** How many equally frequent codes would have the same entropy. */
   public double perplexity() {
-    return Math.exp(entropy());
+    return usage.perplexity();
   }
 }

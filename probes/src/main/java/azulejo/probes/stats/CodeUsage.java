@@ -1,6 +1,6 @@
 package azulejo.probes.stats;
 
-import java.util.Arrays;
+import azulejo.runtime.sampling.Usage;
 
 /**
  * How a codebook is used, from counts of the sampled tokens: H(Z) and what follows from it.
@@ -14,10 +14,8 @@ import java.util.Arrays;
 public record CodeUsage(long tokens, int used, int size, double entropy, double corrected) {
 
   public static CodeUsage of(long[] counts) {
-    long tokens = Arrays.stream(counts).sum();
-    int used = (int) Arrays.stream(counts).filter(c -> c > 0).count();
-    double entropy = Arrays.stream(counts).filter(c -> c > 0).mapToDouble(c -> -(double) c / tokens * Math.log((double) c / tokens)).sum();
-    return new CodeUsage(tokens, used, counts.length, entropy, tokens == 0 ? 0 : entropy + (used - 1) / (2.0 * tokens));
+    Usage usage = new Usage(counts, "sampled tokens");
+    return new CodeUsage(usage.total(), usage.used(), counts.length, usage.entropy(), usage.entropyMillerMadow());
   }
 
   /** The size of an evenly used codebook of the same entropy. */
