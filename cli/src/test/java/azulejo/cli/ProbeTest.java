@@ -3,9 +3,11 @@ package azulejo.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -26,8 +28,17 @@ class ProbeTest extends CliTest {
     run = dir.resolve("run");
   }
 
+  /** The pictures of the run so far. Beside them the run's database comes and goes with its journals, on another thread, so a step must not walk the whole folder. */
   private List<String> pictures() {
-    return files().stream().filter(name -> name.endsWith(".png")).toList();
+    Path images = run.resolve("images");
+    if (!Files.exists(images)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(images)) {
+      return files.filter(file -> file.toString().endsWith(".png")).map(file -> dir.relativize(file).toString()).sorted().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test
