@@ -1,14 +1,19 @@
 package azulejo.kernels.cuda;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
 
 /**
- * What the backend needs of the CUDA driver: one device, one stream. Everything but {@link #upload}, {@link #download} and {@link #synchronize} returns
- * before the device has done it; all of it happens in call order. Addresses are those of device memory.
+ * One device and one stream of work on it. Everything but {@link #upload}, {@link #download} and {@link #synchronize} returns before the device has done it;
+ * all of it happens in call order. Addresses are those of device memory.
  *
- * <p>Every method throws {@link CudaException}, which names the driver's function and says what it answered.
+ * <p>Every method throws {@link CudaException} when the driver refuses; a failure of work under way shows at a later call.
  */
-interface Driver extends AutoCloseable {
+final class Driver implements AutoCloseable {
   /**
    * The device in use.
    *
@@ -17,85 +22,347 @@ interface Driver extends AutoCloseable {
    * @param minor of the compute capability
    * @param memory bytes of device memory, those in use by others too
    * @param sharedMemory bytes of shared memory that a block may ask for
-   * @param driver the driver and its version, for a person
+   * @param version of CUDA that the driver supports, 13000 for 13.0
    */
-  record Device(String name, int major, int minor, int multiprocessors, long memory, int sharedMemory, String driver) {}
+  record Device(String name, int major, int minor, int multiprocessors, long memory, int sharedMemory, int version) {
+    /** As the compiler calls it. */
+    String architecture() {
+      return "sm_" + major + minor;
+    }
+  }
 
-  /** A kernel of a loaded file. Only its driver looks inside. */
-  interface Kernel {}
+  /** A kernel of a loaded file. */
+  static final class Kernel {
+    private final String name;
+    private final long function;
+    private int sharedMemory = DEFAULT_SHARED_MEMORY;
 
-  /** Launches that were recorded. Only its driver looks inside. */
-  interface Graph extends AutoCloseable {
-    /** Kernels that a replay starts. */
-    int launches();
+    private Kernel(String name, long function) {
+      this.name = name;
+      this.function = function;
+    }
 
     @Override
-    void close();
+    public String toString() {
+      return name;
+    }
+  }
+
+  /** Work that was recorded. */
+  final class Graph implements AutoCloseable {
+    private final long exec;
+    private final int launches;
+
+    private Graph(long exec, int launches) {
+      this.exec = exec;
+      this.launches = launches;
+    }
+
+    /** Kernels and copies that a replay starts. */
+    int launches() {
+      return launches;
+    }
+
+    void replay() {
+      check("cuGraphLaunch", cuda.cuGraphLaunch(exec, stream));
+    }
+
+    @Override
+    public void close() {
+      if (!closed) {
+        check("cuGraphExecDestroy", cuda.cuGraphExecDestroy(exec));
+      }
+    }
   }
 
   /** A point in the order of the device's work. */
-  interface Mark extends AutoCloseable {
+  final class Mark implements AutoCloseable {
+    private final long event;
+
+    private Mark() {
+      check("cuEventCreate", cuda.cuEventCreate(out.address(), 0));
+      event = outLong();
+      check("cuEventRecord", cuda.cuEventRecord(event, stream));
+    }
+
+    /** The device's milliseconds from {@code earlier} to here; waits for both. */
+    float since(Mark earlier) {
+      check("cuEventSynchronize", cuda.cuEventSynchronize(event));
+      check("cuEventElapsedTime", cuda.cuEventElapsedTime(out.address(), earlier.event, event));
+      return out.get(ValueLayout.JAVA_FLOAT, 0);
+    }
+
     @Override
-    void close();
+    public void close() {
+      check("cuEventDestroy", cuda.cuEventDestroy(event));
+    }
   }
 
-  Device device();
+  private static final int OUT_OF_MEMORY = 2;
+  private static final int COMPUTE_CAPABILITY_MAJOR = 75;
+  private static final int COMPUTE_CAPABILITY_MINOR = 76;
+  private static final int MULTIPROCESSOR_COUNT = 16;
+  private static final int MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97;
+  private static final int STREAM_NON_BLOCKING = 1;
+  private static final int CAPTURE_MODE_THREAD_LOCAL = 1;
+  private static final int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
+  private static final int DEFAULT_SHARED_MEMORY = 48 << 10;
+  /** CU_LAUNCH_PARAM_BUFFER_POINTER, _BUFFER_SIZE and _END, for a kernel whose parameters come as one buffer. */
+  private static final long BUFFER_POINTER = 1;
+  private static final long BUFFER_SIZE = 2;
+  private static final int LARGEST_GRID_YZ = 65_535;
+
+  private final CudaApi cuda;
+  private final KernelImages images;
+  private final Arena arena = Arena.ofShared();
+  /** Where the driver writes results: 256 bytes. */
+  private final MemorySegment out = arena.allocate(256, 16);
+  /** The size of a launch's arguments, and the list that names it and them. */
+  private final MemorySegment size = arena.allocate(ValueLayout.JAVA_LONG);
+  private final MemorySegment extra = arena.allocate(5 * Long.BYTES, Long.BYTES);
+  private final int ordinal;
+  private final Device device;
+  private final long stream;
+  private final Map<String, Long> modules = new HashMap<>();
+  private final Map<String, Kernel> kernels = new HashMap<>();
+  private boolean closed;
+  private long launches;
+
+  /**
+   * @param ordinal which device, from 0
+   * @param images the kernels' code for it
+   */
+  Driver(CudaApi cuda, int ordinal, KernelImages images) {
+    this.cuda = cuda;
+    this.images = images;
+    check("cuInit", cuda.cuInit(0));
+    check("cuDeviceGet", cuda.cuDeviceGet(out.address(), ordinal));
+    this.ordinal = out.get(ValueLayout.JAVA_INT, 0);
+    this.device = describe();
+    check("cuDevicePrimaryCtxRetain", cuda.cuDevicePrimaryCtxRetain(out.address(), this.ordinal));
+    check("cuCtxSetCurrent", cuda.cuCtxSetCurrent(outLong()));
+    check("cuStreamCreate", cuda.cuStreamCreate(out.address(), STREAM_NON_BLOCKING));
+    stream = outLong();
+  }
+
+  /** How many devices the driver sees. */
+  static int devices(CudaApi cuda) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment count = arena.allocate(ValueLayout.JAVA_INT);
+      return cuda.cuInit(0) == 0 && cuda.cuDeviceGetCount(count.address()) == 0 ? count.get(ValueLayout.JAVA_INT, 0) : 0;
+    }
+  }
+
+  private Device describe() {
+    check("cuDeviceGetName", cuda.cuDeviceGetName(out.address(), 256, ordinal));
+    String name = out.getString(0);
+    check("cuDeviceTotalMem", cuda.cuDeviceTotalMem(out.address(), ordinal));
+    long memory = outLong();
+    check("cuDriverGetVersion", cuda.cuDriverGetVersion(out.address()));
+    int version = out.get(ValueLayout.JAVA_INT, 0);
+    return new Device(name, attribute(COMPUTE_CAPABILITY_MAJOR), attribute(COMPUTE_CAPABILITY_MINOR), attribute(MULTIPROCESSOR_COUNT), memory,
+        attribute(MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), version);
+  }
+
+  private int attribute(int attribute) {
+    check("cuDeviceGetAttribute", cuda.cuDeviceGetAttribute(out.address(), attribute, ordinal));
+    return out.get(ValueLayout.JAVA_INT, 0);
+  }
+
+  Device device() {
+    return device;
+  }
+
+  /** The stream's handle, for a library that works on it. */
+  long stream() {
+    return stream;
+  }
+
+  /** Launches and copies so far, those of replays too. */
+  long launches() {
+    return launches;
+  }
+
+  // ---- memory -------------------------------------------------------------------------------------------------------------
 
   /** Bytes that can be allocated now. */
-  long freeMemory();
+  long freeMemory() {
+    check("cuMemGetInfo", cuda.cuMemGetInfo(out.address(), out.address() + Long.BYTES));
+    return outLong();
+  }
 
   /**
    * Device memory of undefined content, aligned to 256 bytes.
    *
-   * @param what it is for, for the message when there is too little
+   * @param what it is for
    * @throws OutOfMemoryError naming {@code what}, how much was asked for and how much is free
    */
-  long allocate(long bytes, String what);
+  long allocate(long bytes, String what) {
+    int result = cuda.cuMemAlloc(out.address(), Math.max(1, bytes));
+    if (result == OUT_OF_MEMORY) {
+      throw new OutOfMemoryError(String.format(Locale.ROOT, "%s needs %.2f GiB of the memory of %s, which has %.2f GiB free of %.2f GiB", what, bytes / 0x1p30,
+          device.name, freeMemory() / 0x1p30, device.memory / 0x1p30));
+    }
+    check("cuMemAlloc", result);
+    return outLong();
+  }
 
   /** Gives back what {@link #allocate} gave, when the work before is done. */
-  void free(long address);
+  void free(long address) {
+    check("cuMemFree", cuda.cuMemFree(address));
+  }
 
   /** Returns when {@code from} may be changed again. */
-  void upload(MemorySegment from, long to);
+  void upload(MemorySegment from, long to) {
+    if (from.byteSize() == 0) {
+      return;
+    }
+    try (Arena heap = Arena.ofConfined()) {
+      MemorySegment source = from.isNative() ? from : heap.allocate(from.byteSize(), Long.BYTES).copyFrom(from);
+      check("cuMemcpyHtoDAsync", cuda.cuMemcpyHtoDAsync(to, source.address(), from.byteSize(), stream));
+      synchronize();
+    }
+  }
 
   /** Waits for the work before it. */
-  void download(long from, MemorySegment to);
+  void download(long from, MemorySegment to) {
+    if (to.byteSize() == 0) {
+      return;
+    }
+    check("cuMemcpyDtoHAsync", cuda.cuMemcpyDtoHAsync(to.address(), from, to.byteSize(), stream));
+    synchronize();
+  }
 
   /** {@code bytes} within device memory. */
-  void copy(long from, long to, long bytes);
+  void copy(long from, long to, long bytes) {
+    if (bytes > 0) {
+      launches++;
+      check("cuMemcpyDtoDAsync", cuda.cuMemcpyDtoDAsync(to, from, bytes, stream));
+    }
+  }
 
-  /** Loads a file's kernels, compiled if need be: {@code file} is the name of a resource of this package without {@code .cu}. */
-  Kernel kernel(String file, String name);
+  // ---- kernels ------------------------------------------------------------------------------------------------------------
+
+  /** A kernel of the file {@code file.cu} of this package's resources, compiled and loaded if it is not yet. */
+  Kernel kernel(String file, String name) {
+    Kernel known = kernels.get(name);
+    return known != null ? known : load(file, name);
+  }
+
+  private Kernel load(String file, String name) {
+    long module = modules.computeIfAbsent(file, this::loadModule);
+    try (Arena arena = Arena.ofConfined()) {
+      int result = cuda.cuModuleGetFunction(out.address(), module, arena.allocateFrom(name).address());
+      check("cuModuleGetFunction(" + name + ")", result);
+    }
+    Kernel kernel = new Kernel(name, outLong());
+    kernels.put(name, kernel);
+    return kernel;
+  }
+
+  private long loadModule(String file) {
+    try (Arena arena = Arena.ofConfined()) {
+      String image = images.image(file, device);
+      check("cuModuleLoadData(" + file + ")", cuda.cuModuleLoadData(out.address(), arena.allocateFrom(image).address()));
+      return outLong();
+    }
+  }
 
   /**
-   * @param grid x, y and z of the grid: blocks
+   * @param gridX, gridY, gridZ blocks; where one is 0 nothing is to be done
    * @param threads of a block
    * @param sharedMemory bytes of dynamic shared memory of a block
    * @param arguments the kernel's one parameter, a struct; copied before the call returns
    */
-  void launch(Kernel kernel, int gridX, int gridY, int gridZ, int threads, int sharedMemory, MemorySegment arguments);
+  void launch(Kernel kernel, long gridX, long gridY, long gridZ, int threads, int sharedMemory, MemorySegment arguments) {
+    if (gridX == 0 || gridY == 0 || gridZ == 0) {
+      return;
+    }
+    if (gridX > Integer.MAX_VALUE || gridY > LARGEST_GRID_YZ || gridZ > LARGEST_GRID_YZ) {
+      throw new IllegalArgumentException(kernel + ": a grid of " + gridX + " x " + gridY + " x " + gridZ + " blocks");
+    }
+    if (sharedMemory > kernel.sharedMemory) {
+      check("cuFuncSetAttribute(" + kernel + ", MAX_DYNAMIC_SHARED_SIZE_BYTES = " + sharedMemory + ")",
+          cuda.cuFuncSetAttribute(kernel.function, MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedMemory));
+      kernel.sharedMemory = sharedMemory;
+    }
+    launches++;
+    size.set(ValueLayout.JAVA_LONG, 0, arguments.byteSize());
+    extra.setAtIndex(ValueLayout.JAVA_LONG, 0, BUFFER_POINTER);
+    extra.setAtIndex(ValueLayout.JAVA_LONG, 1, arguments.address());
+    extra.setAtIndex(ValueLayout.JAVA_LONG, 2, BUFFER_SIZE);
+    extra.setAtIndex(ValueLayout.JAVA_LONG, 3, size.address());
+    extra.setAtIndex(ValueLayout.JAVA_LONG, 4, 0);
+    int result = cuda.cuLaunchKernel(kernel.function, (int) gridX, (int) gridY, (int) gridZ, threads, 1, 1, sharedMemory, stream, 0, extra.address());
+    if (result != 0) {
+      check("cuLaunchKernel(" + kernel + ", grid " + gridX + " x " + gridY + " x " + gridZ + ", " + threads + " threads)", result);
+    }
+  }
 
-  /** Records the launches and copies to come instead of starting them. */
-  void beginRecording();
+  // ---- recording ----------------------------------------------------------------------------------------------------------
 
-  /** Ends it. */
-  Graph endRecording();
-
-  /** Starts all that was recorded, in its order. */
-  void replay(Graph graph);
+  /** The launches and copies of {@code work}, which are recorded instead of started. */
+  Graph record(Runnable work) {
+    long before = launches;
+    check("cuStreamBeginCapture", cuda.cuStreamBeginCapture(stream, CAPTURE_MODE_THREAD_LOCAL));
+    boolean done = false;
+    int result;
+    try {
+      work.run();
+      done = true;
+    } finally {
+      result = cuda.cuStreamEndCapture(stream, out.address());
+      if (!done && result == 0) {
+        cuda.cuGraphDestroy(outLong());
+      }
+    }
+    check("cuStreamEndCapture", result);
+    long graph = outLong();
+    int recorded = Math.toIntExact(launches - before);
+    launches = before;
+    try {
+      check("cuGraphInstantiate", cuda.cuGraphInstantiate(out.address(), graph, 0));
+      return new Graph(outLong(), recorded);
+    } finally {
+      cuda.cuGraphDestroy(graph);
+    }
+  }
 
   /** A mark after the work so far. */
-  Mark mark();
-
-  /** Milliseconds of the device from one mark to another; waits for both. */
-  float milliseconds(Mark from, Mark to);
+  Mark mark() {
+    return new Mark();
+  }
 
   /** Waits for all work, and throws if any of it failed. */
-  void synchronize();
-
-  /** The stream's handle, for a library that works on it. */
-  long stream();
+  void synchronize() {
+    check("cuStreamSynchronize", cuda.cuStreamSynchronize(stream));
+  }
 
   @Override
-  void close();
+  public void close() {
+    if (!closed) {
+      closed = true;
+      // After a failure the driver refuses these too, and has given everything back.
+      modules.values().forEach(cuda::cuModuleUnload);
+      cuda.cuStreamDestroy(stream);
+      cuda.cuDevicePrimaryCtxRelease(ordinal);
+      arena.close();
+    }
+  }
+
+  private long outLong() {
+    return out.get(ValueLayout.JAVA_LONG, 0);
+  }
+
+  private void check(String call, int result) {
+    if (result != 0) {
+      String name = cuda.cuGetErrorName(result, out.address()) == 0 ? text() : "error " + result;
+      String reason = cuda.cuGetErrorString(result, out.address()) == 0 ? text() : "";
+      throw new CudaException(call + " failed: " + name + (reason.isEmpty() || reason.equals(name) ? "" : ", " + reason));
+    }
+  }
+
+  private String text() {
+    return MemorySegment.ofAddress(outLong()).reinterpret(Long.MAX_VALUE).getString(0);
+  }
 }

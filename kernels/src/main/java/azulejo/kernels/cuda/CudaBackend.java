@@ -1,0 +1,304 @@
+package azulejo.kernels.cuda;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.AttentionMask;
+import azulejo.kernels.Backend;
+import azulejo.kernels.Checks;
+import azulejo.kernels.DType;
+import azulejo.kernels.Draw;
+import azulejo.kernels.Filter;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Matrix;
+import azulejo.kernels.Noise;
+import azulejo.kernels.Norm;
+import azulejo.kernels.Padding;
+import azulejo.kernels.Pooling;
+import azulejo.kernels.Shape;
+import azulejo.kernels.Tensor;
+import azulejo.kernels.Transition;
+import azulejo.kernels.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Locale;
+
+/**
+ * The ops on an NVIDIA GPU, by kernels of this package ({@code *.cu}), each with a class of its own name that launches it. All work goes to one stream, in
+ * call order; only {@link #upload} and {@link #download} wait.
+ *
+ * <p>A wrong index in a tensor (a table's, a cell's) is not noticed: what a kernel then reads or writes is undefined.
+ */
+public final class CudaBackend implements Backend {
+  private final Driver driver;
+  private final DeviceMemory memory;
+  private final Launch launch;
+  private final String name;
+  private boolean closed;
+
+  CudaBackend(String name, Driver driver) {
+    this.name = name;
+    this.driver = driver;
+    this.memory = new DeviceMemory(driver);
+    this.launch = new Launch(driver);
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public String description() {
+    Driver.Device d = driver.device();
+    return String.format(Locale.ROOT, "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB, CUDA %d.%d", d.name(), d.major(), d.minor(), d.multiprocessors(),
+        d.memory() / 0x1p30, d.version() / 1000, d.version() % 1000 / 10);
+  }
+
+  // ---- memory -------------------------------------------------------------------------------------------------------------
+
+  @Override
+  public Scope scope() {
+    return memory.scope();
+  }
+
+  @Override
+  public Tensor alloc(DType dtype, long... dims) {
+    Shape shape = Shape.of(dims);
+    return Tensor.dense(memory.alloc(Math.multiplyExact(shape.elements(), dtype.bytes())), dtype, shape);
+  }
+
+  @Override
+  public Tensor weight(HostTensor host) {
+    DType dtype = host.dtype().isFloat() ? DType.F32 : host.dtype();
+    Tensor weight = Tensor.dense(memory.weight(Math.multiplyExact(host.shape().elements(), dtype.bytes()), host.name()), dtype, host.shape());
+    upload(host, weight);
+    return weight;
+  }
+
+  @Override
+  public Matrix matrix(HostTensor weight, WeightFormat format) {
+    Checks.matrix(weight);
+    throw new UnsupportedOperationException("matrix");
+  }
+
+  @Override
+  public Filter filter(HostTensor weight) {
+    Checks.filter(weight);
+    throw new UnsupportedOperationException("filter");
+  }
+
+  @Override
+  public void upload(HostTensor host, Tensor out) {
+    Checks.upload(host, out);
+    if (!out.isDense()) {
+      try (Scope _ = scope()) {
+        Tensor dense = alloc(out.dtype(), out.shape().toArray());
+        upload(host, dense);
+        Pointwise.copy(launch, dense, out);
+      }
+    } else if (host.dtype() == out.dtype()) {
+      driver.upload(host.data(), DeviceBuffer.address(out));
+    } else if (host.dtype() == DType.F16 || host.dtype() == DType.BF16) {
+      try (Scope _ = scope()) {
+        Tensor narrow = alloc(host.dtype(), host.shape().toArray());
+        driver.upload(host.data(), DeviceBuffer.address(narrow));
+        Pointwise.widen(launch, DeviceBuffer.address(narrow), host.dtype(), out);
+      }
+    } else {
+      driver.upload(converted(host, out.dtype()), DeviceBuffer.address(out));
+    }
+  }
+
+  private static MemorySegment converted(HostTensor host, DType dtype) {
+    long count = host.shape().elements();
+    MemorySegment values = Arena.ofAuto().allocate(count * dtype.bytes(), Long.BYTES);
+    for (long i = 0; i < count; i++) {
+      switch (dtype) {
+        case F32 -> values.setAtIndex(ValueLayout.JAVA_FLOAT, i, host.floatAt(i));
+        case I32 -> values.setAtIndex(ValueLayout.JAVA_INT, i, toInt(host, i));
+        default -> values.setAtIndex(ValueLayout.JAVA_LONG, i, host.longAt(i));
+      }
+    }
+    return values;
+  }
+
+  private static int toInt(HostTensor host, long i) {
+    long value = host.longAt(i);
+    if (value != (int) value) {
+      throw new IllegalArgumentException(host.name() + ": " + value + " does not fit I32");
+    }
+    return (int) value;
+  }
+
+  @Override
+  public HostTensor download(Tensor x) {
+    MemorySegment data = Arena.ofAuto().allocate(x.shape().elements() * x.dtype().bytes(), Long.BYTES);
+    if (x.isDense()) {
+      driver.download(DeviceBuffer.address(x), data);
+    } else {
+      try (Scope _ = scope()) {
+        Tensor dense = alloc(x.dtype(), x.shape().toArray());
+        Pointwise.copy(launch, x, dense);
+        driver.download(DeviceBuffer.address(dense), data);
+      }
+    }
+    return new HostTensor(x.toString(), x.dtype(), x.shape(), data);
+  }
+
+  @Override
+  public void copy(Tensor x, Tensor out) {
+    Checks.copy(x, out);
+    if (x.isDense() && out.isDense()) {
+      driver.copy(DeviceBuffer.address(x), DeviceBuffer.address(out), x.shape().elements() * x.dtype().bytes());
+    } else {
+      Pointwise.copy(launch, x, out);
+    }
+  }
+
+  // ---- ops ----------------------------------------------------------------------------------------------------------------
+
+  @Override
+  public void gather(Tensor table, Tensor index, Tensor out) {
+    Checks.gather(table, index, out);
+    Pointwise.gather(launch, table, index, out);
+  }
+
+  @Override
+  public void add(Tensor a, Tensor b, Tensor out) {
+    Checks.add(a, b, out);
+    Pointwise.add(launch, a, b, out);
+  }
+
+  @Override
+  public void activate(Tensor x, Activation activation, Tensor out) {
+    Checks.activate(x, out);
+    Pointwise.activate(launch, x, activation, out);
+  }
+
+  @Override
+  public void gate(Tensor x, Activation activation, Tensor out) {
+    Checks.gate(x, out);
+    Pointwise.gate(launch, x, activation, out);
+  }
+
+  @Override
+  public void modulate(Tensor x, Tensor scaleShift, Tensor out) {
+    Checks.modulate(x, scaleShift, out);
+    Pointwise.modulate(launch, x, scaleShift, out);
+  }
+
+  @Override
+  public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
+    Checks.linear(x, weight, bias, residual, out);
+    throw new UnsupportedOperationException("linear");
+  }
+
+  @Override
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
+    Checks.attention(q, k, v, heads, bias, out);
+    throw new UnsupportedOperationException("attention");
+  }
+
+  @Override
+  public void rotary(Tensor x, Tensor table, int heads, Tensor out) {
+    Checks.rotary(x, table, heads, out);
+    throw new UnsupportedOperationException("rotary");
+  }
+
+  @Override
+  public void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out) {
+    Checks.norm(x, weight, bias, scaleShift, out);
+    throw new UnsupportedOperationException("norm");
+  }
+
+  @Override
+  public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
+    Checks.groupNorm(x, groups, weight, bias, out);
+    throw new UnsupportedOperationException("groupNorm");
+  }
+
+  @Override
+  public void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out) {
+    Checks.globalResponseNorm(x, gamma, beta, out);
+    throw new UnsupportedOperationException("globalResponseNorm");
+  }
+
+  @Override
+  public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual, Tensor out) {
+    Checks.conv2d(x, filter, bias, stride, padding, residual, out);
+    throw new UnsupportedOperationException("conv2d");
+  }
+
+  @Override
+  public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+    Checks.depthwiseConv2d(x, weight, bias, out);
+    throw new UnsupportedOperationException("depthwiseConv2d");
+  }
+
+  @Override
+  public void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
+    Checks.pool2d(x, height, width, stride, padding, out);
+    throw new UnsupportedOperationException("pool2d");
+  }
+
+  @Override
+  public void upsample(Tensor x, Tensor out) {
+    Checks.upsample(x, out);
+    throw new UnsupportedOperationException("upsample");
+  }
+
+  @Override
+  public void depthToSpace(Tensor x, Tensor out) {
+    Checks.depthToSpace(x, out);
+    throw new UnsupportedOperationException("depthToSpace");
+  }
+
+  @Override
+  public void openCells(Tensor grid, int maskId, Tensor open, Tensor count) {
+    Checks.openCells(grid, open, count);
+    throw new UnsupportedOperationException("openCells");
+  }
+
+  @Override
+  public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
+      Tensor fault) {
+    Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
+    throw new UnsupportedOperationException("draw");
+  }
+
+  @Override
+  public void reveal(Tensor grid, Tensor open, Tensor tokens) {
+    Checks.reveal(grid, open, tokens);
+    throw new UnsupportedOperationException("reveal");
+  }
+
+  @Override
+  public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
+      Tensor step, Tensor confidence, Tensor surprisal) {
+    Checks.remask(grid, open, count, probability, noise, step, confidence, surprisal);
+    throw new UnsupportedOperationException("remask");
+  }
+
+  @Override
+  public void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
+    Checks.startDistribution(logits, draw, step, logStart, ledger, fault);
+    throw new UnsupportedOperationException("startDistribution");
+  }
+
+  @Override
+  public void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
+      Tensor ledger) {
+    Checks.diffuse(logStart, transition, grid, noise, path, step, posterior, ledger);
+    throw new UnsupportedOperationException("diffuse");
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      memory.close();
+      launch.close();
+      driver.close();
+    }
+  }
+}

@@ -1,0 +1,160 @@
+package azulejo.kernels.cuda;
+
+import azulejo.kernels.Backend;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Device memory in two kinds: weights, which stay, and a stack of scratch. Closing a scope moves the top of the stack back; the chunks under it stay, so a
+ * step that repeats the allocations of the one before asks the driver for nothing. Memory that is used again is written by work that comes after the work
+ * that read it, because there is one stream.
+ */
+final class DeviceMemory implements AutoCloseable {
+  /** As the driver aligns, and enough for any vector or tensor core. */
+  static final long ALIGNMENT = 256;
+
+  private static final long FIRST_CHUNK = 16L << 20;
+  private static final long LARGEST_CHUNK = 1L << 30;
+
+  private record Chunk(long address, long bytes) {}
+
+  /** A place in the stack: so many bytes of a chunk; chunks before it may end in unused space, those after it are free. */
+  private record Top(int chunk, long used) {
+    Top max(Top other) {
+      return chunk > other.chunk || chunk == other.chunk && used > other.used ? this : other;
+    }
+  }
+
+  private final Driver driver;
+  private final List<Chunk> chunks = new ArrayList<>();
+  private final List<Long> weights = new ArrayList<>();
+  private final Frame root = new Frame(null, new Top(0, 0));
+  private Frame frame = root;
+  private Top top = new Top(0, 0);
+  private Top highest = top;
+  private long reserved;
+  private long weightBytes;
+
+  DeviceMemory(Driver driver) {
+    this.driver = driver;
+  }
+
+  /** Memory for the backend's life, called {@code name} when there is too little. */
+  DeviceBuffer weight(long bytes, String name) {
+    root.requireOpen();
+    long address;
+    try {
+      address = driver.allocate(bytes, "the weight " + name);
+    } catch (OutOfMemoryError e) {
+      throw new OutOfMemoryError(e.getMessage() + ": keep the weights narrower (--weights bf16 or int8), or end what else uses the device");
+    }
+    weights.add(address);
+    weightBytes += bytes;
+    return new DeviceBuffer(address, bytes, root);
+  }
+
+  /** {@code bytes} of undefined content until the innermost scope closes. */
+  DeviceBuffer alloc(long bytes) {
+    root.requireOpen();
+    int chunk = top.chunk;
+    long used = top.used;
+    while (chunk < chunks.size() && chunks.get(chunk).bytes - used < bytes) {
+      chunk++;
+      used = 0;
+    }
+    if (chunk == chunks.size()) {
+      addChunk(bytes);
+    }
+    top = new Top(chunk, used + roundUp(bytes));
+    highest = highest.max(top);
+    return new DeviceBuffer(chunks.get(chunk).address + used, bytes, frame);
+  }
+
+  private void addChunk(long bytes) {
+    long size = Math.max(roundUp(bytes), Math.clamp(reserved, FIRST_CHUNK, LARGEST_CHUNK));
+    size = Math.max(roundUp(bytes), Math.min(size, driver.freeMemory() / 2 / ALIGNMENT * ALIGNMENT));
+    long address;
+    try {
+      address = driver.allocate(size, "working memory");
+    } catch (OutOfMemoryError e) {
+      throw new OutOfMemoryError(e.getMessage() + ": generate fewer images at once, keep the weights narrower (--weights bf16 or int8), or end what else uses the device");
+    }
+    chunks.add(new Chunk(address, size));
+    reserved += size;
+  }
+
+  /** See {@link Backend#scope}. */
+  Backend.Scope scope() {
+    root.requireOpen();
+    frame = new Frame(frame, top);
+    return frame;
+  }
+
+  /** Runs {@code work}, and keeps all the scratch that it used at any moment until the innermost scope closes. */
+  void keepScratchOf(Runnable work) {
+    Top before = highest;
+    highest = top;
+    work.run();
+    top = highest;
+    highest = highest.max(before);
+  }
+
+  /** Bytes of scratch held, used or not. */
+  long reserved() {
+    return reserved;
+  }
+
+  /** Bytes of all weights. */
+  long weightBytes() {
+    return weightBytes;
+  }
+
+  @Override
+  public void close() {
+    if (!root.closed) {
+      for (Frame f = frame; f != null; f = f.outer) {
+        f.closed = true;
+      }
+      chunks.forEach(chunk -> driver.free(chunk.address));
+      weights.forEach(driver::free);
+    }
+  }
+
+  private static long roundUp(long bytes) {
+    return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
+  }
+
+  /** A scope, or (with nothing outside it) the memory's own life. */
+  final class Frame implements Backend.Scope {
+    private final Frame outer;
+    private final Top before;
+    private boolean closed;
+
+    private Frame(Frame outer, Top before) {
+      this.outer = outer;
+      this.before = before;
+    }
+
+    void requireOpen() {
+      if (closed) {
+        throw new IllegalStateException(root.closed ? "the backend is closed" : "the tensor's scope is closed");
+      }
+    }
+
+    @Override
+    public void close() {
+      if (root.closed) {
+        return;
+      }
+      if (closed) {
+        throw new IllegalStateException("the scope is closed already");
+      }
+      if (this != frame) {
+        throw new IllegalStateException("a scope inside this one is still open");
+      }
+      closed = true;
+      frame = outer;
+      top = before;
+    }
+  }
+}

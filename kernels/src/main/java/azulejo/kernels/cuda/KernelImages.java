@@ -1,0 +1,11 @@
+package azulejo.kernels.cuda;
+
+/** Where the code of this package's kernels comes from. */
+interface KernelImages {
+  /**
+   * The PTX of {@code file.cu} for a device.
+   *
+   * @throws CudaException when there is none and none can be made
+   */
+  String image(String file, Driver.Device device);
+}
