@@ -14,7 +14,8 @@ package azulejo.kernels;
  * </ul>
  *
  * <p>No op returns a value to the host but {@link #download}: a walk keeps its grid, counters and noise keys in tensors and runs to its
- * end without waiting for the device.
+ * end without waiting for the device. For the same reason a step whose tensors stay where they are can be recorded once and replayed ({@link #record}):
+ * what differs from step to step then lies in tensors that the step itself moves on ({@link #increment}, {@link #place}, attention's length).
  */
 public interface Backend extends AutoCloseable {
 
@@ -68,10 +69,45 @@ public interface Backend extends AutoCloseable {
     return t;
   }
 
+  // ---- recordings ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * The ops that {@code ops} calls, to be done as often as they are replayed; none is done now. A device runs through {@code ops} here and once, the
+   * CPU at every replay, so {@code ops} may do nothing but call ops and must call the same ones each time: every number and every tensor is fixed, what the
+   * tensors hold is not. It may open scopes and allocate; what it allocates belongs to the recording, holds nothing from one replay to the next, and
+   * may share its memory with that of other recordings. It may not upload, download, make weights, record or replay: {@link IllegalStateException}, here or
+   * at the first replay.
+   *
+   * <p>The recording is of use until it is closed, or the innermost scope that is open now, with which it goes too.
+   */
+  Recording record(Runnable ops);
+
+  /** What {@link #record} recorded. */
+  interface Recording extends AutoCloseable {
+    /** Does the ops, in call order with all others. Throws {@link IllegalStateException} when the recording's time is over. */
+    void replay();
+
+    /** Kernels that a replay starts on a device; 0 on the CPU, where it is a plain call. */
+    int launches();
+
+    /** Once or more often. */
+    @Override
+    void close();
+  }
+
   // ---- pointwise ----------------------------------------------------------------------------------------------------------
 
   /** {@code out[i] = table[index[i]]}: table [R, C], index I32 [...], out [..., C]. An index of -1 gives a row of zeros. */
   void gather(Tensor table, Tensor index, Tensor out);
+
+  /**
+   * Puts rows where {@code position} says: {@code out[b, position[0] + t] = x[b, t]}; what else is in {@code out} stays. x F32 [B, T, C], out [B, S, C], any
+   * strides between batches and rows, position I32 [1], from 0 to S - T.
+   */
+  void place(Tensor x, Tensor position, Tensor out);
+
+  /** Adds 1 to each element of {@code counter}, I32 [...], in and out. */
+  void increment(Tensor counter);
 
   /** {@code out = a + b}: a and out of one shape, b of the same or lacking outer dimensions, over which it repeats. {@code out} may be a. */
   void add(Tensor a, Tensor b, Tensor out);
@@ -95,14 +131,22 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Multi-head attention with a running softmax: {@code softmax(q k^T * scale + bias) v} for each head.
-   * q, out [B, T, heads * D]; k, v [B, S, heads * D], any strides between batches and rows; a cache is attended to through a slice of its
-   * filled part. bias F32 [B or 1, heads or 1, T, S], of which a size of 1 repeats; -infinity hides a key, and every query must see at least one.
+   * q, out [B, T, heads * D]; k, v [B, S, heads * D], any strides between batches and rows.
+   * bias F32 [B or 1, heads or 1, T, S], of which a size of 1 repeats; -infinity hides a key, and every query must see at least one.
+   *
+   * @param length I32 [1], from 1 to S, or null: how much of a cache is filled. Keys, values and biases from there on are not read. With
+   *     {@link AttentionMask#NONE} only
    */
-  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out);
+  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out);
 
-  /** {@link #attention} without a bias. */
+  /** {@link #attention} to all keys. */
+  default void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
+    attention(q, k, v, heads, scale, mask, bias, null, out);
+  }
+
+  /** {@link #attention} to all keys without a bias. */
   default void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor out) {
-    attention(q, k, v, heads, scale, mask, null, out);
+    attention(q, k, v, heads, scale, mask, null, null, out);
   }
 
   /**

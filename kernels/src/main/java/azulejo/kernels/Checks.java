@@ -52,6 +52,19 @@ public final class Checks {
     apart(op, out, table, index);
   }
 
+  public static void place(Tensor x, Tensor position, Tensor out) {
+    String op = "place";
+    shape(op, "x", x, DType.F32, ANY, ANY, ANY);
+    shape(op, "position", position, DType.I32, 1);
+    shape(op, "out", out, DType.F32, x.dim(0), ANY, x.dim(2));
+    require(x.dim(1) <= out.dim(1), op, "x " + x + " has more rows than out " + out);
+    apart(op, out, x, position);
+  }
+
+  public static void increment(Tensor counter) {
+    rows("increment", "counter", counter, DType.I32, counter.shape().toArray());
+  }
+
   public static void add(Tensor a, Tensor b, Tensor out) {
     String op = "add";
     long[] dims = a.shape().toArray();
@@ -100,7 +113,7 @@ public final class Checks {
     apart(op, out, x);
   }
 
-  public static void attention(Tensor q, Tensor k, Tensor v, int heads, Tensor bias, Tensor out) {
+  public static void attention(Tensor q, Tensor k, Tensor v, int heads, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
     String op = "attention";
     shape(op, "q", q, DType.F32, ANY, ANY, ANY);
     require(heads >= 1 && q.dim(2) % heads == 0, op, "q " + q + " does not split into " + heads + " heads");
@@ -114,6 +127,11 @@ public final class Checks {
       require(bias.dim(0) == 1 || bias.dim(0) == q.dim(0), op, "bias " + bias + " does not repeat over " + q.dim(0) + " batches");
       require(bias.dim(1) == 1 || bias.dim(1) == heads, op, "bias " + bias + " does not repeat over " + heads + " heads");
       apart(op, out, bias);
+    }
+    if (length != null) {
+      shape(op, "length", length, DType.I32, 1);
+      require(mask == AttentionMask.NONE, op, "a length and the mask " + mask + " exclude each other");
+      apart(op, out, length);
     }
   }
 

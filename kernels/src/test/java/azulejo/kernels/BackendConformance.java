@@ -81,7 +81,7 @@ abstract class BackendConformance {
 
   @Test
   void theMatrixCoversEveryOp() {
-    Set<String> memory = Set.of("name", "description", "scope", "alloc", "weight", "matrix", "filter", "upload", "download", "tensor", "close");
+    Set<String> memory = Set.of("name", "description", "scope", "alloc", "weight", "matrix", "filter", "upload", "download", "tensor", "record", "close");
     Set<String> ops = new TreeSet<>();
     for (Method method : Backend.class.getMethods()) {
       if (!memory.contains(method.getName())) {
@@ -179,6 +179,11 @@ abstract class BackendConformance {
       List<ThrowingCallable> calls = new ArrayList<>(List.of(
           () -> b.copy(x, odd),
           () -> b.gather(x, ids, x),
+          () -> b.place(x, one, odd),
+          () -> b.place(x, ids, b.alloc(DType.F32, 2, 5, 4)),
+          () -> b.place(x, one, b.alloc(DType.F32, 2, 2, 4)),
+          () -> b.place(x.slice(1, 0, 1), one, x),
+          () -> b.increment(x),
           () -> b.add(x, odd, b.alloc(DType.F32, 2, 3, 4)),
           () -> b.activate(x, Activation.SILU, odd),
           () -> b.activate(x.slice(2, 0, 2), Activation.SILU, x.slice(2, 1, 2)),
@@ -188,6 +193,9 @@ abstract class BackendConformance {
           () -> b.linear(x, b.matrix(HostTensor.of("w", new float[16], 4, 4)), null, Activation.NONE, null, x),
           () -> b.attention(x, x, x, 3, 1, AttentionMask.NONE, b.alloc(DType.F32, 2, 3, 4)),
           () -> b.attention(x, x, x, 2, 1, AttentionMask.NONE, b.alloc(DType.F32, 2, 2, 3, 4), b.alloc(DType.F32, 2, 3, 4)),
+          () -> b.attention(x, x, x, 2, 1, AttentionMask.NONE, null, count, b.alloc(DType.F32, 2, 3, 4)),
+          () -> b.attention(x, x, x, 2, 1, AttentionMask.NONE, null, drawn.slice(0, 0, 1).slice(1, 0, 1).reshape(1), b.alloc(DType.F32, 2, 3, 4)),
+          () -> b.attention(x, x, x, 2, 1, AttentionMask.CAUSAL, null, one, b.alloc(DType.F32, 2, 3, 4)),
           () -> b.rotary(x, b.alloc(DType.F32, 3, 2, 2), 2, x),
           () -> b.norm(Norm.RMS, x, odd, null, 0, null, x),
           () -> b.groupNorm(image, 3, c, c, 0, Activation.NONE, image),

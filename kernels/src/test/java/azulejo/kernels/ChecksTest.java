@@ -24,7 +24,7 @@ class ChecksTest {
   void rowsMustBeEvenlySpaced() {
     Tensor x = fused.slice(1, 0, 2);
     assertThatIllegalArgumentException().isThrownBy(() -> Checks.activate(x, x)).withMessageContaining("not evenly spaced");
-    Checks.attention(x, x, x, 2, null, tensor(DType.F32, 2, 2, 8));
+    Checks.attention(x, x, x, 2, AttentionMask.NONE, null, null, tensor(DType.F32, 2, 2, 8));
   }
 
   @Test

@@ -75,6 +75,7 @@ final class OpCases {
     some.attention(2, 33, 65, 2, 17, 1, 1);
     some.biasedAttention(2, 33, 65, 2, 17, 2, 2, 0);
     some.attention(2, 1, 300, 3, 65, 1, 1);
+    some.cachedAttention(2, 1, 300, 3, 65, 70, true);
     some.biasedAttention(2, 1, 300, 3, 65, 2, 1, 1);
     some.rotary(3, 7, 2, 34);
     some.norm(Norm.LAYER, 129, 7, 0);
@@ -131,6 +132,17 @@ final class OpCases {
         });
       }
       exact("gather", "C=" + c, r -> r.backend.gather(r.floats(5, c), r.ints(new int[] {3, -1, 0}, 3), r.output(DType.F32, 3, c)));
+
+      exact("place", "C=" + c, r -> r.backend.place(r.floats(2, 3, c), r.ints(new int[] {4}, 1), r.inOut(r.floats(2, 7, c))));
+      exact("place", "C=" + c + " to and from wider tensors", r -> {
+        Tensor x = r.floats(2, 4, 3L * c).slice(1, 1, 2).slice(2, c, c);
+        r.backend.place(x, r.ints(new int[] {0}, 1), r.inOut(r.floats(3, 9, 2L * c)).slice(0, 1, 2).slice(1, 2, 5).slice(2, c, c));
+      });
+      exact("increment", "C=" + c, r -> {
+        int[] values = new int[2 * c];
+        Arrays.setAll(values, i -> i * i - 3);
+        r.backend.increment(r.inOut(r.ints(values, 2, c)));
+      });
 
       // the sum of two f32 is rounded once by any backend
       for (int rank = 1; rank <= 3; rank++) {
@@ -233,6 +245,10 @@ final class OpCases {
     attention(2, 1, 1030, 2, 64, 1, 1);
     biasedAttention(2, 1, 1030, 2, 64, 2, 1, 1);
     biasedAttention(1, 64, 300, 2, 33, 1, 2, 1);
+    for (int filled : new int[] {1, 5, 63, 64, 65, 300}) {
+      cachedAttention(2, 1, 300, 2, 17, filled, filled % 2 == 0);
+      cachedAttention(2, 3, 300, 2, 33, filled, filled % 2 == 1);
+    }
     // scores up to hundreds: an unstable softmax overflows, and one key takes nearly all
     attention(1, 33, 65, 2, 17, 300, 0);
     attention(1, 33, 65, 2, 17, 300, 1);
@@ -272,6 +288,30 @@ final class OpCases {
       r.backend.attention(r.floats(batch, t, c), r.floats(batch, s, c), r.floats(batch, s, c), heads, 1 / (float) Math.sqrt(size), mask,
           r.floats(bias, batches, biasHeads, t, s), r.output(DType.F32, batch, t, c));
     });
+  }
+
+  /** Keys, values and biases past {@code filled} are NaN. */
+  private void cachedAttention(int batch, int t, int s, int heads, int size, int filled, boolean biased) {
+    int c = heads * size;
+    within("attention", "B=" + batch + " T=" + t + " S=" + s + " heads=" + heads + " D=" + size + " length=" + filled + (biased ? " bias" : ""),
+        roundings(filled + size, 3), r -> {
+      Tensor keys = r.floats(unfilled(r, batch, s, c, filled), batch, s, c);
+      Tensor values = r.floats(unfilled(r, batch, s, c, filled), batch, s, c);
+      float[] bias = r.uniform((long) batch * t * s, 2);
+      for (int i = 0; i < bias.length; i++) {
+        bias[i] = i % s >= filled ? Float.NaN : i % s < filled / 2 ? Float.NEGATIVE_INFINITY : bias[i];
+      }
+      r.backend.attention(r.floats(batch, t, c), keys, values, heads, 1 / (float) Math.sqrt(size), AttentionMask.NONE,
+          biased ? r.floats(bias, batch, 1, t, s) : null, r.ints(new int[] {filled}, 1), r.output(DType.F32, batch, t, c));
+    });
+  }
+
+  private static float[] unfilled(OpRun r, int batch, int s, int c, int filled) {
+    float[] values = r.uniform((long) batch * s * c, 1);
+    for (int b = 0; b < batch; b++) {
+      Arrays.fill(values, (b * s + filled) * c, (b + 1) * s * c, Float.NaN);
+    }
+    return values;
   }
 
   private void rotary() {

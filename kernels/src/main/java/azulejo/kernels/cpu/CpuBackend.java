@@ -15,6 +15,7 @@ public abstract class CpuBackend implements Backend {
   private final CpuMemory memory = new CpuMemory();
   private final Arena weights = Arena.ofShared();
   private boolean closed;
+  private boolean replaying;
 
   /** Scratch memory, for a kernel's own needs too. */
   protected final CpuMemory memory() {
@@ -23,6 +24,7 @@ public abstract class CpuBackend implements Backend {
 
   /** Memory for the backend's life, zeroed and aligned to a cache line: for packed weights. */
   protected final MemorySegment allocWeight(long bytes) {
+    requireNoReplay();
     return OffHeap.allocate(weights, bytes, CpuMemory.ALIGNMENT);
   }
 
@@ -39,6 +41,7 @@ public abstract class CpuBackend implements Backend {
 
   @Override
   public final Tensor weight(HostTensor host) {
+    requireNoReplay();
     MemorySegment data = host.data();
     if (host.dtype() == DType.F32 && data.isNative() && data.address() % Float.BYTES == 0) {
       return Tensor.dense(new CpuBuffer(data, null), DType.F32, host.shape());
@@ -52,6 +55,7 @@ public abstract class CpuBackend implements Backend {
 
   @Override
   public final void upload(HostTensor host, Tensor out) {
+    requireNoReplay();
     Checks.upload(host, out);
     MemorySegment to = CpuBuffer.data(out);
     DType dtype = out.dtype();
@@ -82,6 +86,7 @@ public abstract class CpuBackend implements Backend {
 
   @Override
   public final HostTensor download(Tensor x) {
+    requireNoReplay();
     long bytes = x.shape().elements() * x.dtype().bytes();
     MemorySegment data = Arena.ofAuto().allocate(bytes, CpuMemory.ALIGNMENT);
     move(x, Tensor.dense(new CpuBuffer(data, null), x.dtype(), x.shape()));
@@ -92,6 +97,72 @@ public abstract class CpuBackend implements Backend {
   public final void copy(Tensor x, Tensor out) {
     Checks.copy(x, out);
     move(x, out);
+  }
+
+  @Override
+  public final void place(Tensor x, Tensor position, Tensor out) {
+    Checks.place(x, position, out);
+    move(x, out.slice(1, Checks.index("place", first(position), out.size(1) - x.size(1) + 1), x.dim(1)));
+  }
+
+  @Override
+  public final void increment(Tensor counter) {
+    Checks.increment(counter);
+    MemorySegment data = CpuBuffer.data(counter);
+    for (long i = 0; i < counter.shape().elements(); i++) {
+      long at = offset(counter, i);
+      data.setAtIndex(ValueLayout.JAVA_INT, at, data.getAtIndex(ValueLayout.JAVA_INT, at) + 1);
+    }
+  }
+
+  /** The first part of keys, values or a bias, along {@code dim}, that attention with a {@code length} reads; all where either is null. */
+  protected static Tensor filled(Tensor x, int dim, Tensor length) {
+    return x == null || length == null ? x : x.slice(dim, 0, Checks.index("attention", first(length) - 1, x.size(dim)) + 1);
+  }
+
+  private static int first(Tensor x) {
+    return CpuBuffer.data(x).get(ValueLayout.JAVA_INT, 0);
+  }
+
+  /** A replay is a plain call. What a device could not record is refused here too. */
+  @Override
+  public final Recording record(Runnable ops) {
+    requireNoReplay();
+    CpuMemory.Frame scope = memory.innermost();
+    return new Recording() {
+      private boolean over;
+
+      @Override
+      public void replay() {
+        requireNoReplay();
+        scope.requireOpen();
+        if (over) {
+          throw new IllegalStateException("the recording is closed");
+        }
+        try (Scope _ = scope()) {
+          replaying = true;
+          ops.run();
+        } finally {
+          replaying = false;
+        }
+      }
+
+      @Override
+      public int launches() {
+        return 0;
+      }
+
+      @Override
+      public void close() {
+        over = true;
+      }
+    };
+  }
+
+  private void requireNoReplay() {
+    if (replaying) {
+      throw new IllegalStateException("recorded ops may not upload, download, make weights, record or replay");
+    }
   }
 
   private static void move(Tensor x, Tensor out) {

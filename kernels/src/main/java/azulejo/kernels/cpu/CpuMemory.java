@@ -51,6 +51,12 @@ public final class CpuMemory implements AutoCloseable {
     return top;
   }
 
+  /** The scope in which {@link #alloc} allocates. */
+  Frame innermost() {
+    root.requireOpen();
+    return top;
+  }
+
   /** Bytes held, used or not. */
   public long reserved() {
     return reserved;

@@ -155,12 +155,29 @@ public final class CudaBackend implements Backend {
     }
   }
 
+  @Override
+  public Recording record(Runnable ops) {
+    throw new UnsupportedOperationException("record");
+  }
+
   // ---- ops ----------------------------------------------------------------------------------------------------------------
 
   @Override
   public void gather(Tensor table, Tensor index, Tensor out) {
     Checks.gather(table, index, out);
     Pointwise.gather(launch, table, index, out);
+  }
+
+  @Override
+  public void place(Tensor x, Tensor position, Tensor out) {
+    Checks.place(x, position, out);
+    throw new UnsupportedOperationException("place");
+  }
+
+  @Override
+  public void increment(Tensor counter) {
+    Checks.increment(counter);
+    throw new UnsupportedOperationException("increment");
   }
 
   @Override
@@ -194,8 +211,8 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
-    Checks.attention(q, k, v, heads, bias, out);
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
+    Checks.attention(q, k, v, heads, mask, bias, length, out);
     throw new UnsupportedOperationException("attention");
   }
 

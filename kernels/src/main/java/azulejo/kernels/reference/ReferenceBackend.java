@@ -81,11 +81,15 @@ public final class ReferenceBackend extends CpuBackend {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
-    Checks.attention(q, k, v, heads, bias, out);
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
+    Checks.attention(q, k, v, heads, mask, bias, length, out);
+    Tensor keys = filled(k, 1, length);
+    Tensor values = filled(v, 1, length);
+    Tensor biases = filled(bias, 3, length);
     for (int b = 0; b < q.size(0); b++) {
       for (int h = 0; h < heads; h++) {
-        Attention.attention(head(q, b, h, heads), head(k, b, h, heads), head(v, b, h, heads), scale, mask, bias(bias, b, h), head(out, b, h, heads));
+        Attention.attention(head(q, b, h, heads), head(keys, b, h, heads), head(values, b, h, heads), scale, mask, bias(biases, b, h),
+            head(out, b, h, heads));
       }
     }
   }

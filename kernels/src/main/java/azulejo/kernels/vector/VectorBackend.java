@@ -98,9 +98,9 @@ public final class VectorBackend extends CpuBackend {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor out) {
-    Checks.attention(q, k, v, heads, bias, out);
-    Attention.attention(workers, this, q, k, v, heads, scale, mask, bias, out);
+  public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
+    Checks.attention(q, k, v, heads, mask, bias, length, out);
+    Attention.attention(workers, this, q, filled(k, 1, length), filled(v, 1, length), heads, scale, mask, filled(bias, 3, length), out);
   }
 
   @Override
