@@ -1,5 +1,6 @@
 package azulejo.kernels;
 
+import azulejo.kernels.cuda.CudaBackends;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.kernels.vector.VectorBackend;
 import java.util.List;
@@ -15,7 +16,9 @@ public final class Backends {
   // No type of the Vector API may be named here: this class must load on a JVM without it to say what is missing.
   private static final List<Entry> ENTRIES = List.of(
       new Entry("reference", Optional::empty, Backends::reference),
-      new Entry("vector", Backends::withoutVectorApi, threads -> threads == 0 ? new VectorBackend() : new VectorBackend(threads)));
+      new Entry("vector", Backends::withoutVectorApi, threads -> threads == 0 ? new VectorBackend() : new VectorBackend(threads)),
+      new Entry("cuda", CudaBackends::obstacle, threads -> onDevice("cuda", threads, CudaBackends::open)),
+      new Entry("cuda-emulated", CudaBackends::emulationObstacle, threads -> onDevice("cuda-emulated", threads, CudaBackends::emulated)));
 
   private Backends() {}
 
@@ -67,6 +70,13 @@ public final class Backends {
       throw new IllegalArgumentException("the backend 'reference' computes on one thread, not " + threads);
     }
     return new ReferenceBackend();
+  }
+
+  private static Backend onDevice(String name, int threads, Supplier<Backend> open) {
+    if (threads > 1) {
+      throw new IllegalArgumentException("the backend '" + name + "' has no use for threads of the host");
+    }
+    return open.get();
   }
 
   private static Optional<String> withoutVectorApi() {

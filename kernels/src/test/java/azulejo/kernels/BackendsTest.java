@@ -11,17 +11,22 @@ import org.junit.jupiter.api.Test;
 class BackendsTest {
   @Test
   void opensEachBackendUnderItsName() {
-    assertThat(Backends.names()).containsExactly("reference", "vector").contains(Backends.DEFAULT);
-    for (String name : Backends.names()) {
-      try (Backend backend = Backends.open(name)) {
-        assertThat(backend.name()).isEqualTo(name);
+    assertThat(Backends.names()).containsExactly("reference", "vector", "cuda", "cuda-emulated").contains(Backends.DEFAULT);
+    for (Backends.Status status : Backends.survey()) {
+      if (status.available()) {
+        try (Backend backend = Backends.open(status.name())) {
+          assertThat(backend.name()).isEqualTo(status.name());
+        }
+      } else {
+        assertThatIllegalArgumentException().isThrownBy(() -> Backends.open(status.name()))
+            .withMessage("the backend '" + status.name() + "' cannot run here: " + status.detail());
       }
     }
   }
 
   @Test
   void anUnknownNameIsRefusedWithTheKnownOnes() {
-    assertThatIllegalArgumentException().isThrownBy(() -> Backends.open("gpu")).withMessage("there is no backend 'gpu'; choose one of reference, vector");
+    assertThatIllegalArgumentException().isThrownBy(() -> Backends.open("gpu")).withMessage("there is no backend 'gpu'; choose one of reference, vector, cuda, cuda-emulated");
   }
 
   @Test
@@ -34,10 +39,8 @@ class BackendsTest {
 
   @Test
   void theSurveyDescribesWhatCanRun() {
-    assertThat(Backends.survey()).hasSize(2).allSatisfy(status -> {
-      assertThat(status.available()).isTrue();
-      assertThat(status.detail()).isNotBlank();
-    });
+    assertThat(Backends.survey()).hasSize(4).allSatisfy(status -> assertThat(status.detail()).isNotBlank());
+    assertThat(Backends.survey().subList(0, 2)).allMatch(Backends.Status::available);
     assertThat(Backends.survey().get(1).detail()).matches("Vector API, \\d+-bit \\(\\d+ lanes\\), \\d+ threads?, .+");
   }
 
@@ -45,11 +48,12 @@ class BackendsTest {
   @Test
   void withoutTheVectorApiTheReasonNamesTheFlag() throws IOException, InterruptedException {
     String reason = "the JVM runs without its Vector API; start it with --add-modules jdk.incubator.vector";
-    Process java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp", System.getProperty("java.class.path"),
+    Process java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED",
+        "-cp", System.getProperty("java.class.path"),
         WithoutVectorApi.class.getName()).redirectErrorStream(true).start();
     String output = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(java.waitFor()).as(output).isZero();
-    assertThat(output.lines()).containsExactly(
+    assertThat(output.lines().filter(line -> !line.startsWith("cuda"))).containsExactly(
         "reference true plain Java on one core, sums in double: slow, for checking the others",
         "vector false " + reason,
         "the backend 'vector' cannot run here: " + reason);

@@ -3,10 +3,94 @@ package azulejo.kernels.cuda;
 import azulejo.kernels.Backend;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.lwjgl.system.Configuration;
 
-/** Opens the backend of this package. */
+/**
+ * Finds the driver and opens the backend of this package. Everything is looked for at run time, and nothing before a CUDA backend is asked for.
+ *
+ * <p>System properties: {@code azulejo.cuda.binding}, {@code lwjgl} (the default) or {@code panama}: the way to the driver and NVRTC; {@code azulejo.cuda.device}: which
+ * device, 0 for the first; {@code azulejo.cuda.library} and {@code azulejo.cuda.nvrtc}: paths of the libraries, if they are not where the loader looks.
+ */
 public final class CudaBackends {
+  private static final String OLDEST = "sm_80 (Ampere)";
+
   private CudaBackends() {}
+
+  // ---- on a device --------------------------------------------------------------------------------------------------------
+
+  /** Why the backend cannot run here, and the cure; empty if it can. */
+  public static Optional<String> obstacle() {
+    try {
+      Optional<NativeLibrary> library = driverLibrary();
+      if (library.isEmpty()) {
+        return Optional.of("there is no CUDA driver (libcuda.so.1); install NVIDIA's driver, or name the library with -Dazulejo.cuda.library=PATH");
+      }
+      CudaApi cuda = new PanamaCuda(library.get());
+      int devices = Driver.devices(cuda);
+      if (devices <= ordinal()) {
+        return Optional.of("the CUDA driver sees " + (devices == 0 ? "no device" : "only " + devices + " devices, not one with the number " + ordinal())
+            + "; see whether nvidia-smi lists one, and CUDA_VISIBLE_DEVICES");
+      }
+      Driver.Device device = Driver.device(cuda, ordinal());
+      if (device.major() < 8) {
+        return Optional.of(device.name() + " is " + device.architecture() + "; the kernels need " + OLDEST + " or later");
+      }
+      if (nvrtcLibrary().isEmpty() && !PackagedImages.present()) {
+        return Optional.of("there is no NVRTC (libnvrtc.so) to compile the kernels, and this package holds none that are compiled; install the CUDA toolkit's NVRTC, name it with"
+            + " -Dazulejo.cuda.nvrtc=PATH, or package with ./mvnw package -Pptx where nvcc is");
+      }
+      return Optional.empty();
+    } catch (CudaException e) {
+      return Optional.of(e.getMessage());
+    }
+  }
+
+  /** @throws CudaException when the driver refuses */
+  public static Backend open() {
+    Optional<NativeLibrary> nvrtc = nvrtcLibrary();
+    boolean lwjgl = !"panama".equals(System.getProperty("azulejo.cuda.binding"));
+    NativeLibrary library = driverLibrary().orElseThrow();
+    if (lwjgl) {
+      Configuration.CUDA_LIBRARY_NAME.set(library.name());
+      nvrtc.ifPresent(found -> {
+        Configuration.CUDA_NVRTC_LIBRARY_NAME.set(found.name());
+        // LWJGL looks for a toolkit to load this one from; NVRTC loads its builtins itself.
+        Configuration.CUDA_NVRTC_BUILTINS_LIBRARY_NAME.set(found.name());
+      });
+    }
+    KernelImages images = nvrtc.<KernelImages>map(found -> new KernelCache(new Compiler(lwjgl ? new LwjglNvrtc() : new PanamaNvrtc(found)), cache()))
+        .orElseGet(PackagedImages::new);
+    return new CudaBackend("cuda", new Driver(lwjgl ? new LwjglCuda() : new PanamaCuda(library), ordinal(), images));
+  }
+
+  private static int ordinal() {
+    return Integer.getInteger("azulejo.cuda.device", 0);
+  }
+
+  private static Optional<NativeLibrary> driverLibrary() {
+    return NativeLibrary.find(named("azulejo.cuda.library", Stream.of("libcuda.so.1", "libcuda.so", "nvcuda.dll")));
+  }
+
+  private static Optional<NativeLibrary> nvrtcLibrary() {
+    Stream<String> versions = IntStream.iterate(13, v -> v >= 11, v -> v - 1).mapToObj(v -> v).flatMap(
+        v -> Stream.of("libnvrtc.so." + v, "/usr/local/cuda-" + v + "/lib64/libnvrtc.so." + v, "nvrtc64_" + v + "0_0.dll"));
+    return NativeLibrary.find(named("azulejo.cuda.nvrtc", Stream.concat(Stream.of("libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"), versions)));
+  }
+
+  private static List<String> named(String property, Stream<String> otherwise) {
+    String path = System.getProperty(property);
+    return path == null ? otherwise.toList() : List.of(path);
+  }
+
+  // ---- without one --------------------------------------------------------------------------------------------------------
+
+  /** Why {@link #emulated} cannot run here, and the cure; empty if it can. */
+  public static Optional<String> emulationObstacle() {
+    return Emulator.canBuild() ? Optional.empty() : Optional.of("there is no g++ to build the emulation of a device with; install it");
+  }
 
   /** The backend on the {@link Emulator}. */
   public static Backend emulated() {
@@ -15,7 +99,7 @@ public final class CudaBackends {
   }
 
   /** Where compiled kernels are kept. */
-  private static Path cache() {
+  static Path cache() {
     String folder = System.getenv("XDG_CACHE_HOME");
     return Path.of(folder == null || folder.isEmpty() ? System.getProperty("user.home") + "/.cache" : folder, "azulejo", "cuda");
   }

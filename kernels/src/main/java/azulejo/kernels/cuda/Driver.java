@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * One device and one stream of work on it. Everything but {@link #upload}, {@link #download} and {@link #synchronize} returns before the device has done it;
@@ -64,6 +65,7 @@ final class Driver implements AutoCloseable {
     }
 
     void replay() {
+      enter();
       check("cuGraphLaunch", cuda.cuGraphLaunch(exec, stream));
     }
 
@@ -80,6 +82,7 @@ final class Driver implements AutoCloseable {
     private final long event;
 
     private Mark() {
+      enter();
       check("cuEventCreate", cuda.cuEventCreate(out.address(), 0));
       event = outLong();
       check("cuEventRecord", cuda.cuEventRecord(event, stream));
@@ -122,9 +125,11 @@ final class Driver implements AutoCloseable {
   private final MemorySegment extra = arena.allocate(5 * Long.BYTES, Long.BYTES);
   private final int ordinal;
   private final Device device;
+  private final long context;
   private final long stream;
   private final Map<String, Long> modules = new HashMap<>();
   private final Map<String, Kernel> kernels = new HashMap<>();
+  private Thread current;
   private boolean closed;
   private long launches;
 
@@ -135,14 +140,22 @@ final class Driver implements AutoCloseable {
   Driver(CudaApi cuda, int ordinal, KernelImages images) {
     this.cuda = cuda;
     this.images = images;
-    check("cuInit", cuda.cuInit(0));
+    this.device = device(cuda, ordinal);
     check("cuDeviceGet", cuda.cuDeviceGet(out.address(), ordinal));
     this.ordinal = out.get(ValueLayout.JAVA_INT, 0);
-    this.device = describe();
     check("cuDevicePrimaryCtxRetain", cuda.cuDevicePrimaryCtxRetain(out.address(), this.ordinal));
-    check("cuCtxSetCurrent", cuda.cuCtxSetCurrent(outLong()));
+    this.context = outLong();
+    enter();
     check("cuStreamCreate", cuda.cuStreamCreate(out.address(), STREAM_NON_BLOCKING));
-    stream = outLong();
+    this.stream = outLong();
+  }
+
+  /** The driver knows the context of each thread; a backend may pass from one to another. */
+  private void enter() {
+    if (current != Thread.currentThread()) {
+      check("cuCtxSetCurrent", cuda.cuCtxSetCurrent(context));
+      current = Thread.currentThread();
+    }
   }
 
   /** How many devices the driver sees. */
@@ -153,20 +166,25 @@ final class Driver implements AutoCloseable {
     }
   }
 
-  private Device describe() {
-    check("cuDeviceGetName", cuda.cuDeviceGetName(out.address(), 256, ordinal));
-    String name = out.getString(0);
-    check("cuDeviceTotalMem", cuda.cuDeviceTotalMem(out.address(), ordinal));
-    long memory = outLong();
-    check("cuDriverGetVersion", cuda.cuDriverGetVersion(out.address()));
-    int version = out.get(ValueLayout.JAVA_INT, 0);
-    return new Device(name, attribute(COMPUTE_CAPABILITY_MAJOR), attribute(COMPUTE_CAPABILITY_MINOR), attribute(MULTIPROCESSOR_COUNT), memory,
-        attribute(MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), version);
-  }
-
-  private int attribute(int attribute) {
-    check("cuDeviceGetAttribute", cuda.cuDeviceGetAttribute(out.address(), attribute, ordinal));
-    return out.get(ValueLayout.JAVA_INT, 0);
+  /** The device of this number, from 0. */
+  static Device device(CudaApi cuda, int ordinal) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(256, 16);
+      check(cuda, "cuInit", cuda.cuInit(0));
+      check(cuda, "cuDeviceGet", cuda.cuDeviceGet(out.address(), ordinal));
+      int device = out.get(ValueLayout.JAVA_INT, 0);
+      check(cuda, "cuDeviceGetName", cuda.cuDeviceGetName(out.address(), 256, device));
+      String name = out.getString(0);
+      check(cuda, "cuDeviceTotalMem", cuda.cuDeviceTotalMem(out.address(), device));
+      long memory = out.get(ValueLayout.JAVA_LONG, 0);
+      check(cuda, "cuDriverGetVersion", cuda.cuDriverGetVersion(out.address()));
+      int version = out.get(ValueLayout.JAVA_INT, 0);
+      int[] attributes = IntStream.of(COMPUTE_CAPABILITY_MAJOR, COMPUTE_CAPABILITY_MINOR, MULTIPROCESSOR_COUNT, MAX_SHARED_MEMORY_PER_BLOCK_OPTIN).map(attribute -> {
+        check(cuda, "cuDeviceGetAttribute", cuda.cuDeviceGetAttribute(out.address(), attribute, device));
+        return out.get(ValueLayout.JAVA_INT, 0);
+      }).toArray();
+      return new Device(name, attributes[0], attributes[1], attributes[2], memory, attributes[3], version);
+    }
   }
 
   Device device() {
@@ -187,6 +205,7 @@ final class Driver implements AutoCloseable {
 
   /** Bytes that can be allocated now. */
   long freeMemory() {
+    enter();
     check("cuMemGetInfo", cuda.cuMemGetInfo(out.address(), out.address() + Long.BYTES));
     return outLong();
   }
@@ -198,6 +217,7 @@ final class Driver implements AutoCloseable {
    * @throws OutOfMemoryError naming {@code what}, how much was asked for and how much is free
    */
   long allocate(long bytes, String what) {
+    enter();
     int result = cuda.cuMemAlloc(out.address(), Math.max(1, bytes));
     if (result == OUT_OF_MEMORY) {
       throw new OutOfMemoryError(String.format(Locale.ROOT, "%s needs %.2f GiB of the memory of %s, which has %.2f GiB free of %.2f GiB", what, bytes / 0x1p30,
@@ -209,11 +229,13 @@ final class Driver implements AutoCloseable {
 
   /** Gives back what {@link #allocate} gave, when the work before is done. */
   void free(long address) {
+    enter();
     check("cuMemFree", cuda.cuMemFree(address));
   }
 
   /** Returns when {@code from} may be changed again. */
   void upload(MemorySegment from, long to) {
+    enter();
     if (from.byteSize() == 0) {
       return;
     }
@@ -226,6 +248,7 @@ final class Driver implements AutoCloseable {
 
   /** Waits for the work before it. */
   void download(long from, MemorySegment to) {
+    enter();
     if (to.byteSize() == 0) {
       return;
     }
@@ -235,6 +258,7 @@ final class Driver implements AutoCloseable {
 
   /** {@code bytes} within device memory. */
   void copy(long from, long to, long bytes) {
+    enter();
     if (bytes > 0) {
       launches++;
       check("cuMemcpyDtoDAsync", cuda.cuMemcpyDtoDAsync(to, from, bytes, stream));
@@ -250,6 +274,7 @@ final class Driver implements AutoCloseable {
   }
 
   private Kernel load(String file, String name) {
+    enter();
     long module = modules.computeIfAbsent(file, this::loadModule);
     try (Arena arena = Arena.ofConfined()) {
       int result = cuda.cuModuleGetFunction(out.address(), module, arena.allocateFrom(name).address());
@@ -275,6 +300,7 @@ final class Driver implements AutoCloseable {
    * @param arguments the kernel's one parameter, a struct; copied before the call returns
    */
   void launch(Kernel kernel, long gridX, long gridY, long gridZ, int threads, int sharedMemory, MemorySegment arguments) {
+    enter();
     if (gridX == 0 || gridY == 0 || gridZ == 0) {
       return;
     }
@@ -303,6 +329,7 @@ final class Driver implements AutoCloseable {
 
   /** The launches and copies of {@code work}, which are recorded instead of started. */
   Graph record(Runnable work) {
+    enter();
     long before = launches;
     check("cuStreamBeginCapture", cuda.cuStreamBeginCapture(stream, CAPTURE_MODE_THREAD_LOCAL));
     boolean done = false;
@@ -335,6 +362,7 @@ final class Driver implements AutoCloseable {
 
   /** Waits for all work, and throws if any of it failed. */
   void synchronize() {
+    enter();
     check("cuStreamSynchronize", cuda.cuStreamSynchronize(stream));
   }
 
@@ -355,14 +383,21 @@ final class Driver implements AutoCloseable {
   }
 
   private void check(String call, int result) {
+    check(cuda, call, result);
+  }
+
+  private static void check(CudaApi cuda, String call, int result) {
     if (result != 0) {
-      String name = cuda.cuGetErrorName(result, out.address()) == 0 ? text() : "error " + result;
-      String reason = cuda.cuGetErrorString(result, out.address()) == 0 ? text() : "";
-      throw new CudaException(call + " failed: " + name + (reason.isEmpty() || reason.equals(name) ? "" : ", " + reason));
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment text = arena.allocate(ValueLayout.JAVA_LONG);
+        String name = cuda.cuGetErrorName(result, text.address()) == 0 ? string(text) : "error " + result;
+        String reason = cuda.cuGetErrorString(result, text.address()) == 0 ? string(text) : "";
+        throw new CudaException(call + " failed: " + name + (reason.isEmpty() || reason.equals(name) ? "" : ", " + reason));
+      }
     }
   }
 
-  private String text() {
-    return MemorySegment.ofAddress(outLong()).reinterpret(Long.MAX_VALUE).getString(0);
+  private static String string(MemorySegment pointer) {
+    return MemorySegment.ofAddress(pointer.get(ValueLayout.JAVA_LONG, 0)).reinterpret(Long.MAX_VALUE).getString(0);
   }
 }

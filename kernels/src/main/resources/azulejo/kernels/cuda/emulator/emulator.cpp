@@ -457,7 +457,7 @@ API int cuInit(unsigned) { REFUSED(cuInit); return SUCCESS; }
 API int cuDriverGetVersion(int* version) { *version = 13000; return SUCCESS; }
 API int cuDeviceGetCount(int* count) { REFUSED(cuDeviceGetCount); *count = 1; return SUCCESS; }
 API int cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal == 0 ? SUCCESS : 101; }
-API int cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "emulated device"); return SUCCESS; }
+API int cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "this CPU, emulating a device by g++ (slow, for checking the kernels)"); return SUCCESS; }
 API int cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = driver.memory; return SUCCESS; }
 API int cuDeviceGetAttribute(int* value, int attribute, int) {
   switch (attribute) {
