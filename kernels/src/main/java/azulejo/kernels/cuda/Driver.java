@@ -220,11 +220,14 @@ final class Driver implements AutoCloseable {
     enter();
     int result = cuda.cuMemAlloc(out.address(), Math.max(1, bytes));
     if (result == OUT_OF_MEMORY) {
-      throw new OutOfMemoryError(String.format(Locale.ROOT, "%s needs %.2f GiB of the memory of %s, which has %.2f GiB free of %.2f GiB", what, bytes / 0x1p30,
-          device.name, freeMemory() / 0x1p30, device.memory / 0x1p30));
+      throw new OutOfMemoryError(what + " needs " + size(bytes) + " of the memory of " + device.name + ", which has " + size(freeMemory()) + " free of " + size(device.memory));
     }
     check("cuMemAlloc", result);
     return outLong();
+  }
+
+  private static String size(long bytes) {
+    return bytes < 1 << 30 ? String.format(Locale.ROOT, "%.1f MiB", bytes / 0x1p20) : String.format(Locale.ROOT, "%.2f GiB", bytes / 0x1p30);
   }
 
   /** Gives back what {@link #allocate} gave, when the work before is done. */
