@@ -12,7 +12,7 @@ import java.util.List;
 /** Compiles this package's kernels with NVRTC. */
 final class Compiler implements KernelImages {
   /** The files that kernels include. */
-  static final List<String> HEADERS = List.of("azulejo.cuh", "mma.cuh", "philox.cuh");
+  static final List<String> HEADERS = List.of("azulejo.cuh", "gemm.cuh", "mma.cuh", "philox.cuh");
 
   private final NvrtcApi nvrtc;
 

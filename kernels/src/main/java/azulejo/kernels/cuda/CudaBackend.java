@@ -78,13 +78,17 @@ public final class CudaBackend implements Backend {
   @Override
   public Matrix matrix(HostTensor weight, WeightFormat format) {
     Checks.matrix(weight);
-    throw new UnsupportedOperationException("matrix");
+    try (Scope _ = scope()) {
+      return Linear.pack(memory, launch, weight, format, tensor(format.rounded(weight)));
+    }
   }
 
   @Override
   public Filter filter(HostTensor weight) {
     Checks.filter(weight);
-    throw new UnsupportedOperationException("filter");
+    try (Scope _ = scope()) {
+      return Conv2d.pack(memory, launch, weight, tensor(weight));
+    }
   }
 
   @Override
@@ -207,7 +211,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
     Checks.linear(x, weight, bias, residual, out);
-    throw new UnsupportedOperationException("linear");
+    Linear.linear(memory, launch, x, Linear.Weight.of(weight), bias, activation, residual, out);
   }
 
   @Override
@@ -243,7 +247,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void conv2d(Tensor x, Filter filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual, Tensor out) {
     Checks.conv2d(x, filter, bias, stride, padding, residual, out);
-    throw new UnsupportedOperationException("conv2d");
+    Conv2d.conv2d(memory, launch, x, Conv2d.Kernel.of(filter), bias, stride, padding, activation, residual, out);
   }
 
   @Override

@@ -1,0 +1,76 @@
+package azulejo.kernels.cuda;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.DType;
+import azulejo.kernels.Filter;
+import azulejo.kernels.HostTensor;
+import azulejo.kernels.Padding;
+import azulejo.kernels.Shape;
+import azulejo.kernels.Tensor;
+
+/** Launches of {@code conv2d.cu}. */
+final class Conv2d {
+  private static final int THREADS = 256;
+
+  private Conv2d() {}
+
+  /**
+   * A filter in device memory.
+   *
+   * @param rows F32 [O, stride]: a row holds [KH, KW, I] and zeros
+   */
+  record Kernel(int outputs, int inputs, int height, int width, Tensor rows) implements Filter {
+    static Kernel of(Filter filter) {
+      if (filter instanceof Kernel kernel) {
+        return kernel;
+      }
+      throw new IllegalArgumentException("the filter belongs to another backend");
+    }
+  }
+
+  /** How a convolution is computed. */
+  private enum Variant {
+    TILES_128("conv2d_f32_128", new Product.Tile(128, 128, 16), 1),
+    TILES_64("conv2d_f32_64", new Product.Tile(64, 64, 16), 4),
+    TILES_64_ODD("conv2d_f32_64_odd", new Product.Tile(64, 64, 16), 4);
+
+    final String kernel;
+    final Product.Tile tile;
+    /** Blocks that a multiprocessor runs at once. */
+    final int resident;
+
+    Variant(String kernel, Product.Tile tile, int resident) {
+      this.kernel = kernel;
+      this.tile = tile;
+      this.resident = resident;
+    }
+
+    /** @param wide whether channels of a pixel can be read four at a time */
+    static Variant choose(Product p, boolean wide, Driver.Device device) {
+      return !wide ? TILES_64_ODD : p.n() > 64 && p.tiles(TILES_128.tile) >= device.multiprocessors() ? TILES_128 : TILES_64;
+    }
+  }
+
+  /** @param raw the filter as F32 in device memory, for as long as this runs */
+  static Kernel pack(DeviceMemory memory, Launch launch, HostTensor weight, Tensor raw) {
+    int outputs = raw.size(0);
+    int channels = raw.size(1);
+    int taps = Math.multiplyExact(raw.size(2), raw.size(3));
+    long stride = Launch.ceilDiv((long) taps * channels, 4) * 4;
+    Tensor rows = Tensor.dense(memory.weight(4 * outputs * stride, weight.name()), DType.F32, Shape.of(outputs, stride));
+    launch.of("conv2d", "pack_filter").address(raw).address(rows).number(stride).number(outputs).number(channels).number(taps);
+    launch.run(Launch.ceilDiv(outputs * stride, THREADS), THREADS);
+    return new Kernel(outputs, channels, raw.size(2), raw.size(3), rows);
+  }
+
+  static void conv2d(DeviceMemory memory, Launch launch, Tensor x, Kernel filter, Tensor bias, int stride, Padding padding, Activation activation, Tensor residual,
+      Tensor out) {
+    int k = filter.inputs * filter.height * filter.width;
+    Product product = new Product(out.rows(), out.columns(), k, filter.rows, null, bias, activation, residual, out);
+    Driver.Device device = launch.driver.device();
+    Variant variant = Variant.choose(product, Product.isWide(x) && x.columns() % 4 == 0, device);
+    launch.of("conv2d", variant.kernel).rows(x).number(x.size(1)).number(x.size(2)).number(x.size(3)).number(out.size(1)).number(out.size(2))
+        .number(filter.width).number(stride).number(padding.top()).number(padding.left());
+    product.run(memory, launch, variant.tile, variant.resident * device.multiprocessors(), 0, "conv2d");
+  }
+}

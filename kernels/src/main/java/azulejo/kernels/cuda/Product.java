@@ -1,0 +1,63 @@
+package azulejo.kernels.cuda;
+
+import azulejo.kernels.Activation;
+import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
+import azulejo.kernels.Shape;
+import azulejo.kernels.Tensor;
+
+/**
+ * A matrix product with its epilogue, as {@code gemm.cuh} describes it, and how it is cut into blocks.
+ *
+ * @param m rows of the left side and of the output
+ * @param n rows of the weight, columns of the output
+ * @param k columns of both sides
+ * @param weight [n, stride]: rows filled up with zeros from k on
+ * @param scale F32 [n], or null
+ */
+record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Activation activation, Tensor residual, Tensor out) {
+  private static final int THREADS = 256;
+  /** Fewer k's to a block cost more in partial sums than more blocks win. */
+  private static final int SHORTEST_SPLIT = 256;
+
+  /**
+   * What a block computes.
+   *
+   * @param slice k's between two barriers
+   */
+  record Tile(int rows, int columns, int slice) {}
+
+  /** Whether rows of {@code t} can be read four numbers at a time. */
+  static boolean isWide(Tensor t) {
+    return DeviceBuffer.address(t) % 16 == 0 && t.rowStride() % 4 == 0;
+  }
+
+  long tiles(Tile tile) {
+    return Launch.ceilDiv(m, tile.rows) * Launch.ceilDiv(n, tile.columns);
+  }
+
+  /**
+   * Runs a kernel of {@code file.cu}. Where tiles are fewer than {@code blocks}, several blocks share one, each with a stretch of k, and the kernel
+   * {@code file_finish} adds up their sums: always in the same order, for a shape and a device.
+   *
+   * @param kernel begun, and given what comes before the product in its arguments
+   * @param blocks that run at once
+   */
+  void run(DeviceMemory memory, Launch kernel, Tile tile, int blocks, int sharedMemory, String file) {
+    long wanted = Math.max(1, Math.min(blocks / tiles(tile), k / SHORTEST_SPLIT));
+    int depth = Math.toIntExact(Launch.ceilDiv(Launch.ceilDiv(k, wanted), tile.slice) * tile.slice);
+    int splits = Math.toIntExact(Math.max(1, Launch.ceilDiv(k, depth)));
+    try (Backend.Scope _ = memory.scope()) {
+      Tensor parts = splits == 1 ? null : Tensor.dense(memory.alloc(4L * splits * m * n), DType.F32, Shape.of(splits, m, n));
+      arguments(kernel, parts, depth).run(Launch.ceilDiv(m, tile.rows), Launch.ceilDiv(n, tile.columns), splits, THREADS, sharedMemory);
+      if (splits > 1) {
+        arguments(kernel.of(file, file + "_finish").number(splits), parts, depth).run(Launch.ceilDiv((long) m * n, THREADS), THREADS);
+      }
+    }
+  }
+
+  private Launch arguments(Launch launch, Tensor parts, int depth) {
+    return launch.address(weight).number(weight.stride(0)).address(scale).address(bias).rows(residual).rows(out).address(parts)
+        .number(m).number(n).number(k).number(depth).number(activation.ordinal());
+  }
+}
