@@ -1,6 +1,5 @@
 package azulejo.kernels.cuda;
 
-import azulejo.kernels.DeviceException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -13,7 +12,7 @@ import java.util.List;
 /** Compiles this package's kernels with NVRTC. */
 final class Compiler implements KernelImages {
   /** The files that kernels include. */
-  static final List<String> HEADERS = List.of("azulejo.cuh", "gemm.cuh", "mma.cuh", "philox.cuh");
+  static final List<String> HEADERS = List.of("azulejo.cuh", "gemm.cuh", "mma.cuh", "philox.cuh", "sampling.cuh");
 
   private final NvrtcApi nvrtc;
 
@@ -37,7 +36,7 @@ final class Compiler implements KernelImages {
         List<String> options = options(device);
         int result = nvrtc.nvrtcCompileProgram(program.get(ValueLayout.JAVA_LONG, 0), options.size(), strings(arena, options).address());
         if (result != 0) {
-          throw new DeviceException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + log(program.get(ValueLayout.JAVA_LONG, 0)));
+          throw new CudaException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + log(program.get(ValueLayout.JAVA_LONG, 0)));
         }
         return ptx(program.get(ValueLayout.JAVA_LONG, 0));
       } finally {
@@ -88,7 +87,7 @@ final class Compiler implements KernelImages {
 
   private static void check(String call, int result) {
     if (result != 0) {
-      throw new DeviceException(call + " failed with nvrtcResult " + result);
+      throw new CudaException(call + " failed with nvrtcResult " + result);
     }
   }
 }

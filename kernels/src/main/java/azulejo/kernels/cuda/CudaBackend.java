@@ -175,13 +175,13 @@ public final class CudaBackend implements Backend {
   @Override
   public void place(Tensor x, Tensor position, Tensor out) {
     Checks.place(x, position, out);
-    Pointwise.place(launch, x, position, out);
+    throw new UnsupportedOperationException("place");
   }
 
   @Override
   public void increment(Tensor counter) {
     Checks.increment(counter);
-    Pointwise.increment(launch, counter);
+    throw new UnsupportedOperationException("increment");
   }
 
   @Override
@@ -217,31 +217,31 @@ public final class CudaBackend implements Backend {
   @Override
   public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
     Checks.attention(q, k, v, heads, mask, bias, length, out);
-    Attention.attention(launch, memory, q, k, v, heads, scale, mask, bias, length, out);
+    throw new UnsupportedOperationException("attention");
   }
 
   @Override
   public void rotary(Tensor x, Tensor table, int heads, Tensor out) {
     Checks.rotary(x, table, heads, out);
-    Attention.rotary(launch, x, table, heads, out);
+    throw new UnsupportedOperationException("rotary");
   }
 
   @Override
   public void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out) {
     Checks.norm(x, weight, bias, scaleShift, out);
-    Norms.norm(launch, norm, x, weight, bias, eps, scaleShift, out);
+    throw new UnsupportedOperationException("norm");
   }
 
   @Override
   public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
     Checks.groupNorm(x, groups, weight, bias, out);
-    Norms.groupNorm(launch, memory, x, groups, weight, bias, eps, activation, out);
+    throw new UnsupportedOperationException("groupNorm");
   }
 
   @Override
   public void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out) {
     Checks.globalResponseNorm(x, gamma, beta, out);
-    Norms.globalResponseNorm(launch, memory, x, gamma, beta, out);
+    throw new UnsupportedOperationException("globalResponseNorm");
   }
 
   @Override
@@ -253,51 +253,51 @@ public final class CudaBackend implements Backend {
   @Override
   public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
     Checks.depthwiseConv2d(x, weight, bias, out);
-    Images.depthwiseConv2d(launch, x, weight, bias, out);
+    throw new UnsupportedOperationException("depthwiseConv2d");
   }
 
   @Override
   public void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
     Checks.pool2d(x, height, width, stride, padding, out);
-    Images.pool2d(launch, pooling, x, height, width, stride, padding, out);
+    throw new UnsupportedOperationException("pool2d");
   }
 
   @Override
   public void upsample(Tensor x, Tensor out) {
     Checks.upsample(x, out);
-    Images.upsample(launch, x, out);
+    throw new UnsupportedOperationException("upsample");
   }
 
   @Override
   public void depthToSpace(Tensor x, Tensor out) {
     Checks.depthToSpace(x, out);
-    Images.depthToSpace(launch, x, out);
+    throw new UnsupportedOperationException("depthToSpace");
   }
 
   @Override
   public void openCells(Tensor grid, int maskId, Tensor open, Tensor count) {
     Checks.openCells(grid, open, count);
-    throw new UnsupportedOperationException("openCells");
+    Sampling.openCells(launch, grid, maskId, open, count);
   }
 
   @Override
   public void draw(Tensor logits, Draw draw, Tensor open, Noise noise, Tensor step, Tensor tokens, Tensor probability, Tensor ledger, Tensor usage,
       Tensor fault) {
     Checks.draw(logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
-    throw new UnsupportedOperationException("draw");
+    Sampling.draw(launch, memory, logits, draw, open, noise, step, tokens, probability, ledger, usage, fault);
   }
 
   @Override
   public void reveal(Tensor grid, Tensor open, Tensor tokens) {
     Checks.reveal(grid, open, tokens);
-    throw new UnsupportedOperationException("reveal");
+    Sampling.reveal(launch, grid, open, tokens);
   }
 
   @Override
   public void remask(Tensor grid, Tensor open, Tensor count, Tensor probability, int maskLength, float temperature, int maskId, Noise noise,
       Tensor step, Tensor confidence, Tensor surprisal) {
     Checks.remask(grid, open, count, probability, noise, step, confidence, surprisal);
-    throw new UnsupportedOperationException("remask");
+    Sampling.remask(launch, memory, grid, open, count, probability, maskLength, temperature, maskId, noise, step, confidence, surprisal);
   }
 
   @Override

@@ -1,7 +1,6 @@
 package azulejo.kernels.cuda;
 
 import azulejo.kernels.Backend;
-import azulejo.kernels.DeviceException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -44,12 +43,12 @@ public final class CudaBackends {
             + " -Dazulejo.cuda.nvrtc=PATH, or package with ./mvnw package -Pptx where nvcc is");
       }
       return Optional.empty();
-    } catch (DeviceException e) {
+    } catch (CudaException e) {
       return Optional.of(e.getMessage());
     }
   }
 
-  /** @throws DeviceException when the driver refuses */
+  /** @throws CudaException when the driver refuses */
   public static Backend open() {
     Optional<NativeLibrary> nvrtc = nvrtcLibrary();
     boolean lwjgl = !"panama".equals(System.getProperty("azulejo.cuda.binding"));
