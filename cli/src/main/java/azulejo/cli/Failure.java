@@ -1,5 +1,6 @@
 package azulejo.cli;
 
+import azulejo.kernels.DeviceException;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.Cancelled;
 import azulejo.runtime.OptionException;
@@ -16,6 +17,7 @@ record Failure(String sentence, int status) {
     return switch (e) {
       case OptionException o -> new Failure(o.getMessage(), Azulejo.USAGE);
       case AzulejoException a -> new Failure(a.getMessage(), 1);
+      case DeviceException d -> new Failure(d.getMessage(), 1);
       case Cancelled _ -> new Failure("stopped", Interrupt.STATUS);
       case OutOfMemoryError m -> new Failure(outOfMemory(m), 1);
       default -> new Failure("internal error, please report it together with what the same command prints with --debug: " + e, 1);

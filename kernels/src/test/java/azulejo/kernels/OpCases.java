@@ -249,6 +249,9 @@ final class OpCases {
       cachedAttention(2, 1, 300, 2, 17, filled, filled % 2 == 0);
       cachedAttention(2, 3, 300, 2, 33, filled, filled % 2 == 1);
     }
+    // heads of more than 64, whose outputs a tile of many queries has in two parts, and of sizes that are no power of two
+    attention(1, 70, 130, 2, 100, 1, 0);
+    attention(2, 17, 65, 1, 128, 1, 1);
     // scores up to hundreds: an unstable softmax overflows, and one key takes nearly all
     attention(1, 33, 65, 2, 17, 300, 0);
     attention(1, 33, 65, 2, 17, 300, 1);
@@ -360,6 +363,9 @@ final class OpCases {
     norm(Norm.LAYER, 1031, 7, 0);
     norm(Norm.RMS, 1031, 7, 0);
     groupNorm(1, 33, 17, 32, 4, 5, 0);
+    // groups that more than one block of a device takes the moments of, with fewer and with more channels than a block has threads
+    groupNorm(1, 96, 90, 3, 4, 3, 100);
+    groupNorm(2, 12, 11, 1, 300, 5, 0);
     exact("globalResponseNorm", "of zeros", r -> {
       Tensor x = r.floats(new float[2 * 3 * 5], 2, 3, 5);
       r.backend.globalResponseNorm(x, r.floats(5), r.floats(5), r.outputOver(x));

@@ -1,5 +1,6 @@
 package azulejo.kernels.cuda;
 
+import azulejo.kernels.DeviceException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -36,7 +37,7 @@ final class Compiler implements KernelImages {
         List<String> options = options(device);
         int result = nvrtc.nvrtcCompileProgram(program.get(ValueLayout.JAVA_LONG, 0), options.size(), strings(arena, options).address());
         if (result != 0) {
-          throw new CudaException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + log(program.get(ValueLayout.JAVA_LONG, 0)));
+          throw new DeviceException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + log(program.get(ValueLayout.JAVA_LONG, 0)));
         }
         return ptx(program.get(ValueLayout.JAVA_LONG, 0));
       } finally {
@@ -87,7 +88,7 @@ final class Compiler implements KernelImages {
 
   private static void check(String call, int result) {
     if (result != 0) {
-      throw new CudaException(call + " failed with nvrtcResult " + result);
+      throw new DeviceException(call + " failed with nvrtcResult " + result);
     }
   }
 }

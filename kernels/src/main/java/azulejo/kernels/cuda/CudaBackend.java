@@ -175,13 +175,13 @@ public final class CudaBackend implements Backend {
   @Override
   public void place(Tensor x, Tensor position, Tensor out) {
     Checks.place(x, position, out);
-    throw new UnsupportedOperationException("place");
+    Pointwise.place(launch, x, position, out);
   }
 
   @Override
   public void increment(Tensor counter) {
     Checks.increment(counter);
-    throw new UnsupportedOperationException("increment");
+    Pointwise.increment(launch, counter);
   }
 
   @Override
@@ -217,31 +217,31 @@ public final class CudaBackend implements Backend {
   @Override
   public void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length, Tensor out) {
     Checks.attention(q, k, v, heads, mask, bias, length, out);
-    throw new UnsupportedOperationException("attention");
+    Attention.attention(launch, memory, q, k, v, heads, scale, mask, bias, length, out);
   }
 
   @Override
   public void rotary(Tensor x, Tensor table, int heads, Tensor out) {
     Checks.rotary(x, table, heads, out);
-    throw new UnsupportedOperationException("rotary");
+    Attention.rotary(launch, x, table, heads, out);
   }
 
   @Override
   public void norm(Norm norm, Tensor x, Tensor weight, Tensor bias, float eps, Tensor scaleShift, Tensor out) {
     Checks.norm(x, weight, bias, scaleShift, out);
-    throw new UnsupportedOperationException("norm");
+    Norms.norm(launch, norm, x, weight, bias, eps, scaleShift, out);
   }
 
   @Override
   public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
     Checks.groupNorm(x, groups, weight, bias, out);
-    throw new UnsupportedOperationException("groupNorm");
+    Norms.groupNorm(launch, memory, x, groups, weight, bias, eps, activation, out);
   }
 
   @Override
   public void globalResponseNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out) {
     Checks.globalResponseNorm(x, gamma, beta, out);
-    throw new UnsupportedOperationException("globalResponseNorm");
+    Norms.globalResponseNorm(launch, memory, x, gamma, beta, out);
   }
 
   @Override
@@ -253,25 +253,25 @@ public final class CudaBackend implements Backend {
   @Override
   public void depthwiseConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
     Checks.depthwiseConv2d(x, weight, bias, out);
-    throw new UnsupportedOperationException("depthwiseConv2d");
+    Images.depthwiseConv2d(launch, x, weight, bias, out);
   }
 
   @Override
   public void pool2d(Pooling pooling, Tensor x, int height, int width, int stride, Padding padding, Tensor out) {
     Checks.pool2d(x, height, width, stride, padding, out);
-    throw new UnsupportedOperationException("pool2d");
+    Images.pool2d(launch, pooling, x, height, width, stride, padding, out);
   }
 
   @Override
   public void upsample(Tensor x, Tensor out) {
     Checks.upsample(x, out);
-    throw new UnsupportedOperationException("upsample");
+    Images.upsample(launch, x, out);
   }
 
   @Override
   public void depthToSpace(Tensor x, Tensor out) {
     Checks.depthToSpace(x, out);
-    throw new UnsupportedOperationException("depthToSpace");
+    Images.depthToSpace(launch, x, out);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package azulejo.kernels.cuda;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.DeviceException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -43,12 +44,12 @@ public final class CudaBackends {
             + " -Dazulejo.cuda.nvrtc=PATH, or package with ./mvnw package -Pptx where nvcc is");
       }
       return Optional.empty();
-    } catch (CudaException e) {
+    } catch (DeviceException e) {
       return Optional.of(e.getMessage());
     }
   }
 
-  /** @throws CudaException when the driver refuses */
+  /** @throws DeviceException when the driver refuses */
   public static Backend open() {
     Optional<NativeLibrary> nvrtc = nvrtcLibrary();
     boolean lwjgl = !"panama".equals(System.getProperty("azulejo.cuda.binding"));

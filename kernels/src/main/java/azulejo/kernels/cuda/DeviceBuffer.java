@@ -20,6 +20,12 @@ final class DeviceBuffer implements Buffer {
     return bytes;
   }
 
+  /** Where it begins; scratch of a kernel's own, whose scope is open. */
+  long address() {
+    frame.requireOpen();
+    return address;
+  }
+
   /**
    * Where the first element of {@code tensor} lies.
    *

@@ -13,6 +13,7 @@ final class DeviceMemory implements AutoCloseable {
   /** As the driver aligns, and enough for any vector or tensor core. */
   static final long ALIGNMENT = 256;
 
+  private static final String NARROWER = "keep the weights narrower (--weights bf16 or int8), or end what else uses the device";
   private static final long FIRST_CHUNK = 16L << 20;
   private static final long LARGEST_CHUNK = 1L << 30;
 
@@ -42,12 +43,7 @@ final class DeviceMemory implements AutoCloseable {
   /** Memory for the backend's life, called {@code name} when there is too little. */
   DeviceBuffer weight(long bytes, String name) {
     root.requireOpen();
-    long address;
-    try {
-      address = driver.allocate(bytes, "the weight " + name);
-    } catch (OutOfMemoryError e) {
-      throw new OutOfMemoryError(e.getMessage() + ": keep the weights narrower (--weights bf16 or int8), or end what else uses the device");
-    }
+    long address = driver.allocate(bytes, "the weight " + name, NARROWER);
     weights.add(address);
     weightBytes += bytes;
     return new DeviceBuffer(address, bytes, root);
@@ -73,12 +69,7 @@ final class DeviceMemory implements AutoCloseable {
   private void addChunk(long bytes) {
     long size = Math.max(roundUp(bytes), Math.clamp(reserved, FIRST_CHUNK, LARGEST_CHUNK));
     size = Math.max(roundUp(bytes), Math.min(size, driver.freeMemory() / 2 / ALIGNMENT * ALIGNMENT));
-    long address;
-    try {
-      address = driver.allocate(size, "working memory");
-    } catch (OutOfMemoryError e) {
-      throw new OutOfMemoryError(e.getMessage() + ": generate fewer images at once, keep the weights narrower (--weights bf16 or int8), or end what else uses the device");
-    }
+    long address = driver.allocate(size, "working memory", "generate fewer images at once (--count, --batch), " + NARROWER);
     chunks.add(new Chunk(address, size));
     reserved += size;
   }

@@ -1,5 +1,6 @@
 package azulejo.kernels.cuda;
 
+import azulejo.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,7 +13,7 @@ import java.util.stream.IntStream;
  * One device and one stream of work on it. Everything but {@link #upload}, {@link #download} and {@link #synchronize} returns before the device has done it;
  * all of it happens in call order. Addresses are those of device memory.
  *
- * <p>Every method throws {@link CudaException} when the driver refuses; a failure of work under way shows at a later call.
+ * <p>Every method throws {@link DeviceException} when the driver refuses; a failure of work under way shows at a later call.
  */
 final class Driver implements AutoCloseable {
   /**
@@ -214,13 +215,15 @@ final class Driver implements AutoCloseable {
    * Device memory of undefined content, aligned to 256 bytes.
    *
    * @param what it is for
-   * @throws OutOfMemoryError naming {@code what}, how much was asked for and how much is free
+   * @param cure what helps when there is too little
+   * @throws DeviceException then, naming {@code what}, how much was asked for, how much is free, and the cure
    */
-  long allocate(long bytes, String what) {
+  long allocate(long bytes, String what, String cure) {
     enter();
     int result = cuda.cuMemAlloc(out.address(), Math.max(1, bytes));
     if (result == OUT_OF_MEMORY) {
-      throw new OutOfMemoryError(what + " needs " + size(bytes) + " of the memory of " + device.name + ", which has " + size(freeMemory()) + " free of " + size(device.memory));
+      throw new DeviceException(what + " needs " + size(bytes) + " of the memory of " + device.name + ", which has " + size(freeMemory()) + " free of " + size(device.memory)
+          + ": " + cure);
     }
     check("cuMemAlloc", result);
     return outLong();
@@ -395,7 +398,7 @@ final class Driver implements AutoCloseable {
         MemorySegment text = arena.allocate(ValueLayout.JAVA_LONG);
         String name = cuda.cuGetErrorName(result, text.address()) == 0 ? string(text) : "error " + result;
         String reason = cuda.cuGetErrorString(result, text.address()) == 0 ? string(text) : "";
-        throw new CudaException(call + " failed: " + name + (reason.isEmpty() || reason.equals(name) ? "" : ", " + reason));
+        throw new DeviceException(call + " failed: " + name + (reason.isEmpty() || reason.equals(name) ? "" : ", " + reason));
       }
     }
   }

@@ -1,5 +1,6 @@
 package azulejo.kernels.cuda;
 
+import azulejo.kernels.DeviceException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -43,7 +44,7 @@ final class Emulator {
       int status = run(List.of("g++", "-std=c++17", "-O2", "-march=native", "-fPIC", "-shared", "-Wl,-soname," + library, folder.resolve("emulator.cpp").toString(), "-o",
           built.toString(), "-ldl"), log);
       if (status != 0) {
-        throw new CudaException("g++ cannot build the emulation of CUDA: see " + log);
+        throw new DeviceException("g++ cannot build the emulation of CUDA: see " + log);
       }
       Files.move(built, library, StandardCopyOption.ATOMIC_MOVE);
     } catch (FileAlreadyExistsException e) {

@@ -75,6 +75,16 @@ final class Launch implements AutoCloseable {
     driver.launch(kernel, gridX, gridY, gridZ, threads, sharedMemory, arguments.asSlice(0, (at + Long.BYTES - 1) / Long.BYTES * Long.BYTES));
   }
 
+  /** How many neighbours in a row a kernel may read or write at once, 4 or 1: whether all rows of all these tensors (null ones aside) begin at a multiple of 16 bytes and have whole fours. */
+  static int vector(Tensor... tensors) {
+    for (Tensor t : tensors) {
+      if (t != null && (t.columns() % 4 != 0 || t.rowStride() % 4 != 0 || DeviceBuffer.address(t) % 16 != 0)) {
+        return 1;
+      }
+    }
+    return 4;
+  }
+
   static long ceilDiv(long x, long y) {
     return (x + y - 1) / y;
   }

@@ -1,5 +1,6 @@
 package azulejo.kernels.cuda;
 
+import azulejo.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -40,11 +41,11 @@ final class NativeLibrary {
   /**
    * A function that returns an int.
    *
-   * @throws CudaException when the library has none of this name
+   * @throws DeviceException when the library has none of this name
    */
   MethodHandle function(String function, MemoryLayout... parameters) {
     MemorySegment address = symbols.find(function).orElseThrow(
-        () -> new CudaException(name + " has no function " + function + ": it is too old for this program, update the NVIDIA driver or the CUDA toolkit"));
+        () -> new DeviceException(name + " has no function " + function + ": it is too old for this program, update the NVIDIA driver or the CUDA toolkit"));
     return Linker.nativeLinker().downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_INT, parameters));
   }
 

@@ -1,5 +1,6 @@
 package azulejo.kernels.cuda;
 
+import azulejo.kernels.DeviceException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -32,7 +33,7 @@ final class PackagedImages implements KernelImages {
         }
       }
     }
-    throw new CudaException("this package has no PTX of " + file + ".cu for " + device.architecture()
+    throw new DeviceException("this package has no PTX of " + file + ".cu for " + device.architecture()
         + ": install NVRTC (a part of the CUDA toolkit), or package with ./mvnw package -Pptx where nvcc is");
   }
 }

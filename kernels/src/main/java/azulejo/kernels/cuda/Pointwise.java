@@ -39,6 +39,17 @@ final class Pointwise {
     run(launch, out.rows(), out.columns());
   }
 
+  static void place(Launch launch, Tensor x, Tensor position, Tensor out) {
+    launch.of("pointwise", "place").address(x).number(x.stride(0)).number(x.stride(1)).address(position).address(out).number(out.stride(0)).number(out.stride(1))
+        .number(x.size(1));
+    run(launch, x.rows(), x.columns());
+  }
+
+  static void increment(Launch launch, Tensor counter) {
+    launch.of("pointwise", "increment").rows(counter);
+    run(launch, counter.rows(), counter.columns());
+  }
+
   static void add(Launch launch, Tensor a, Tensor b, Tensor out) {
     launch.of("pointwise", "add").rows(a).rows(b).rows(out).number(b.rows());
     run(launch, out.rows(), out.columns());

@@ -53,6 +53,30 @@ DEVICE u32 pack(float low, float high, bf16) { u32 y; asm("cvt.rn.bf16x2.f32 %0,
 DEVICE u32 pack(float low, float high, f16) { u32 y; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
 #endif
 
+// ---- vectors ------------------------------------------------------------------------------------------------------------
+
+/** n neighbours, 1 or 4; 4 lie at a multiple of 16 bytes and are read at once. */
+template <int n>
+DEVICE void load(float (&x)[n], const float* p) {
+  static_assert(n == 1 || n == 4, "1 or 4");
+  if constexpr (n == 4) {
+    float4 v = *(const float4*)p;
+    x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
+  } else {
+    x[0] = *p;
+  }
+}
+
+template <int n>
+DEVICE void store(float* p, const float (&x)[n]) {
+  static_assert(n == 1 || n == 4, "1 or 4");
+  if constexpr (n == 4) {
+    *(float4*)p = make_float4(x[0], x[1], x[2], x[3]);
+  } else {
+    *p = x[0];
+  }
+}
+
 // ---- activations --------------------------------------------------------------------------------------------------------
 
 /** The ordinals of Activation.java. */

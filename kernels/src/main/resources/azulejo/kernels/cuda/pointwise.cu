@@ -78,6 +78,42 @@ KERNEL(256, gather, Gather) {
   }
 }
 
+// ---- place, increment ---------------------------------------------------------------------------------------------------
+
+struct Place {
+  const float* x;
+  i64 x_batch, x_row;
+  const int* position;
+  float* out;
+  i64 out_batch, out_row;
+  int tokens;
+  i64 rows;
+  int columns;
+};
+
+KERNEL(256, place, Place) {
+  i64 row;
+  int column;
+  if (element(a.rows, a.columns, row, column)) {
+    i64 b = row / a.tokens, t = row % a.tokens;
+    a.out[b * a.out_batch + (*a.position + t) * a.out_row + column] = a.x[b * a.x_batch + t * a.x_row + column];
+  }
+}
+
+struct Increment {
+  Rows<int> counter;
+  i64 rows;
+  int columns;
+};
+
+KERNEL(256, increment, Increment) {
+  i64 row;
+  int column;
+  if (element(a.rows, a.columns, row, column)) {
+    a.counter.row(row)[column]++;
+  }
+}
+
 // ---- add ----------------------------------------------------------------------------------------------------------------
 
 struct Add {

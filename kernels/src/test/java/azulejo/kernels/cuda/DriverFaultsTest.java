@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
+import azulejo.kernels.DeviceException;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import org.junit.jupiter.api.AfterEach;
@@ -63,7 +64,7 @@ class DriverFaultsTest {
     String symbol = call.startsWith("cuMem") ? call + "_v2" : call;
     try (Backend backend = backend()) {
       device.configure(8L << 30, 1, symbol, 0);
-      assertThatThrownBy(() -> work(backend)).isInstanceOf(CudaException.class).hasMessageContaining(call).hasMessageContaining("CUDA_ERROR_UNKNOWN");
+      assertThatThrownBy(() -> work(backend)).isInstanceOf(DeviceException.class).hasMessageContaining(call).hasMessageContaining("CUDA_ERROR_UNKNOWN");
     }
     assertThat(device.used()).isEqualTo(before);
   }
@@ -73,7 +74,7 @@ class DriverFaultsTest {
     try (Backend backend = backend()) {
       device.configure(before + (1 << 20), 1, null, 0);
       HostTensor large = HostTensor.of("decoder.conv_in.weight", new float[1 << 19], 1 << 19);
-      assertThatThrownBy(() -> backend.weight(large)).isInstanceOf(OutOfMemoryError.class)
+      assertThatThrownBy(() -> backend.weight(large)).isInstanceOf(DeviceException.class)
           .hasMessage("the weight decoder.conv_in.weight needs 2.0 MiB of the memory of this CPU, emulating a device by g++ (slow, for checking the kernels), which has 1.0 MiB free of "
               + "8.00 GiB: keep the weights narrower (--weights bf16 or int8), or end what else uses the device");
     }
@@ -84,8 +85,8 @@ class DriverFaultsTest {
   void workingMemoryThatDoesNotFitSaysWhatWouldHelp() {
     try (Backend backend = backend()) {
       device.configure(before + (64 << 20), 1, null, 0);
-      assertThatThrownBy(() -> backend.alloc(DType.F32, 1 << 26)).isInstanceOf(OutOfMemoryError.class)
-          .hasMessageStartingWith("working memory needs 256.0 MiB").hasMessageEndingWith("generate fewer images at once, keep the weights narrower (--weights bf16 or int8), "
+      assertThatThrownBy(() -> backend.alloc(DType.F32, 1 << 26)).isInstanceOf(DeviceException.class)
+          .hasMessageStartingWith("working memory needs 256.0 MiB").hasMessageEndingWith("generate fewer images at once (--count, --batch), keep the weights narrower (--weights bf16 or int8), "
               + "or end what else uses the device");
     }
     assertThat(device.used()).isEqualTo(before);

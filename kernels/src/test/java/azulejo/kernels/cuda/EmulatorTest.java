@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import azulejo.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -40,8 +41,8 @@ class EmulatorTest {
   /** What a kernel of {@link #BLOCKS} blocks wrote, from in[i] = i. */
   private float[] run(String kernel, int threads) {
     Driver driver = device.driver();
-    long out = driver.allocate(BLOCKS * THREADS * Float.BYTES, "out");
-    long in = driver.allocate(4 * THREADS * Float.BYTES, "in");
+    long out = driver.allocate(BLOCKS * THREADS * Float.BYTES, "out", "");
+    long in = driver.allocate(4 * THREADS * Float.BYTES, "in", "");
     try (Arena arena = Arena.ofConfined()) {
       float[] values = new float[4 * THREADS];
       IntStream.range(0, values.length).forEach(i -> values[i] = i);
@@ -92,7 +93,7 @@ class EmulatorTest {
       sound                            | 32 | is launched with another number of threads than it was written for
       """)
   void aFaultEndsTheLaunchWithItsReason(String kernel, int threads, String reason) {
-    assertThatThrownBy(() -> run(kernel, threads)).isInstanceOf(CudaException.class).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED").hasMessageContaining(kernel)
+    assertThatThrownBy(() -> run(kernel, threads)).isInstanceOf(DeviceException.class).hasMessageContaining("CUDA_ERROR_LAUNCH_FAILED").hasMessageContaining(kernel)
         .hasMessageContaining(reason);
   }
 

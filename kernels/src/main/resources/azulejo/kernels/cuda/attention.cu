@@ -1,0 +1,356 @@
+// Attention, and the rotary embedding of its queries and keys.
+//
+// - attend_row: a block a query, a head and a share of the keys ("split"), for few queries (decoding) and as the general variant of any head size and address.
+//   Groups of 8 lanes take the products of the query with a key each, the scores of a split stay in shared memory, then threads take columns of the values. A
+//   split has at most 1024 keys, so that no running maximum is needed in it. Where there are few queries their keys go to several blocks, which leave
+//   (maximum, sum, weighted values) to attend_combine. Bound by the memory that keys and values come from, in 16-byte loads where addresses allow. The grid
+//   depends on S alone: a block past `length` leaves an empty share.
+// - attend_tile: a block of 64 queries of a head, with keys and values in tiles of 64 through shared memory, for many queries. Bound by arithmetic: f32 FMA, a
+//   thread 4 x 4 scores and 4 x 4 (D over 64: 4 x 8) outputs; 16 FMA for 3 quads of shared memory. The next keys are copied while the values are used, and the
+//   values while the scores are taken.
+#include "mma.cuh"
+
+/** A tensor [B, T, heads * D]. */
+template <typename T>
+struct Tokens {
+  T* data;
+  i64 batch, row;
+
+  DEVICE T* at(int b, int t) const { return data + b * batch + t * row; }
+};
+
+struct Attention {
+  Tokens<const float> q, k, v;
+  Tokens<float> out;
+  const float* bias;
+  i64 bias_batch, bias_head, bias_row;
+  /** Keys there are, or nothing for all. */
+  const int* length;
+  int heads, size, queries, keys, causal;
+  float scale;
+  /** Of attend_row: keys of a split, and how many splits. With more than one, partial [B T heads, splits, 2 + D]: maximum, sum, weighted values. */
+  int share, splits;
+  float* partial;
+  i64 rows;
+
+  /** How many keys query t sees. */
+  DEVICE int visible(int t) const {
+    int all = length == nullptr ? keys : *length;
+    return causal ? min(all, t + 1) : all;
+  }
+
+  /** Biases of a query, of all keys. */
+  DEVICE const float* biases(int b, int h, int t) const {
+    return bias == nullptr ? nullptr : bias + b * bias_batch + h * bias_head + t * bias_row;
+  }
+};
+
+/** e^(x - max), of nothing but hidden keys too. */
+DEVICE float weight(float x, float max) { return x == -INF ? 0.0f : expf(x - max); }
+
+// ---- few queries --------------------------------------------------------------------------------------------------------
+
+#define ROW_THREADS 128
+#define KEY_LANES 8
+
+template <int n>
+DEVICE void attend_row(const Attention& a) {
+  int split = blockIdx.x % a.splits;
+  i64 row = blockIdx.x / a.splits;
+  int h = (int)(row % a.heads), t = (int)(row / a.heads % a.queries), b = (int)(row / a.heads / a.queries);
+  int from = split * a.share, count = min(a.share, a.visible(t) - from);
+  float* partial = a.partial + (row * a.splits + split) * (2 + a.size);
+  if (count <= 0) {
+    if (threadIdx.x == 0) {
+      partial[0] = -INF;
+    }
+    return;
+  }
+  // the query, then scores, then sums of the threads that share a column
+  DYNAMIC_SHARED(memory);
+  float* q = (float*)memory;
+  float* scores = q + (a.size + 3) / 4 * 4;
+  SHARED(float4, parts, [ROW_THREADS]);
+  for (int d = threadIdx.x; d < a.size; d += ROW_THREADS) {
+    q[d] = a.q.at(b, t)[h * a.size + d] * a.scale;
+  }
+  __syncthreads();
+
+  const float* bias = a.biases(b, h, t);
+  float max = -INF;
+  int lane = threadIdx.x % KEY_LANES;
+  for (int first = 0; first < count; first += ROW_THREADS / KEY_LANES) {
+    int s = first + threadIdx.x / KEY_LANES;
+    float sum = 0;
+    if (s < count) {
+      const float* k = a.k.at(b, from + s) + h * a.size;
+      float x[n], y[n];
+#pragma unroll 4
+      for (int d = lane * n; d < a.size; d += KEY_LANES * n) {
+        load<n>(x, k + d);
+        load<n>(y, q + d);
+        for (int i = 0; i < n; i++) {
+          sum = fmaf(x[i], y[i], sum);
+        }
+      }
+    }
+    for (int i = KEY_LANES / 2; i > 0; i /= 2) {
+      sum += __shfl_xor_sync(FULL, sum, i);
+    }
+    if (s < count) {
+      sum += bias == nullptr ? 0.0f : bias[from + s];
+      max = sum > max ? sum : max;
+      if (lane == 0) {
+        scores[s] = sum;
+      }
+    }
+  }
+  max = block_max(max);
+  float sum = 0;
+  for (int s = threadIdx.x; s < count; s += ROW_THREADS) {
+    scores[s] = weight(scores[s], max);
+    sum += scores[s];
+  }
+  sum = block_sum(sum);
+  if (a.splits > 1 && threadIdx.x == 0) {
+    partial[0] = max;
+    partial[1] = sum;
+  }
+
+  float* out = a.splits > 1 ? partial + 2 : a.out.at(b, t) + h * a.size;
+  float factor = a.splits > 1 ? 1 : 1 / sum;
+  for (int first = 0; first < a.size; first += ROW_THREADS * n) {
+    int columns = min(ROW_THREADS, (a.size - first) / n), teams = ROW_THREADS / columns;
+    int team = threadIdx.x / columns, d = first + threadIdx.x % columns * n;
+    float all[4] = {0, 0, 0, 0};
+    if (team < teams) {
+      const float* v = a.v.at(b, from) + h * a.size + d;
+      float x[n];
+#pragma unroll 4
+      for (int s = team; s < count; s += teams) {
+        load<n>(x, v + s * a.v.row);
+        for (int i = 0; i < n; i++) {
+          all[i] = fmaf(scores[s], x[i], all[i]);
+        }
+      }
+    }
+    parts[threadIdx.x] = make_float4(all[0], all[1], all[2], all[3]);
+    __syncthreads();
+    if (team == 0) {
+      for (int i = 1; i < teams; i++) {
+        float4 x = parts[threadIdx.x + i * columns];
+        all[0] += x.x, all[1] += x.y, all[2] += x.z, all[3] += x.w;
+      }
+      for (int i = 0; i < n; i++) {
+        out[d + i] = all[i] * factor;
+      }
+    }
+    __syncthreads();
+  }
+}
+
+KERNEL(ROW_THREADS, attend_row_1, Attention) { attend_row<1>(a); }
+KERNEL(ROW_THREADS, attend_row_4, Attention) { attend_row<4>(a); }
+
+/** A thread an output. Of an empty share only the maximum is written. */
+KERNEL(ROW_THREADS, attend_combine, Attention) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  i64 row = i / a.size;
+  int d = (int)(i % a.size);
+  if (row >= a.rows) {
+    return;
+  }
+  const float* partial = a.partial + row * a.splits * (2 + a.size);
+  float max = -INF;
+  for (int s = 0; s < a.splits; s++) {
+    max = fmaxf(max, partial[(i64)s * (2 + a.size)]);
+  }
+  float sum = 0, value = 0;
+  for (int s = 0; s < a.splits; s++) {
+    const float* part = partial + (i64)s * (2 + a.size);
+    if (part[0] != -INF) {
+      float factor = expf(part[0] - max);
+      sum = fmaf(factor, part[1], sum);
+      value = fmaf(factor, part[2 + d], value);
+    }
+  }
+  int h = (int)(row % a.heads), t = (int)(row / a.heads % a.queries), b = (int)(row / a.heads / a.queries);
+  a.out.at(b, t)[h * a.size + d] = value / sum;
+}
+
+// ---- many queries -------------------------------------------------------------------------------------------------------
+
+#define TILE 64
+#define TILE_THREADS 256
+/** Rows of probabilities in shared memory: with 4 more, eight neighbours begin in different banks. */
+#define WEIGHT_STRIDE (TILE + 4)
+
+/** Rows `from` on of a head, TILE of them, `stride` apart in shared memory; rows from `to` on become zeros. */
+DEVICE void copy_tile(float* tile, int stride, const Tokens<const float>& x, int b, int h, int size, int from, int to) {
+  int quads = size / 4;
+  for (int i = threadIdx.x; i < TILE * quads; i += TILE_THREADS) {
+    int r = i / quads, d = i % quads * 4;
+    bool exists = from + r < to;
+    copy_async(tile + r * stride + d, x.at(b, exists ? from + r : from) + h * size + d, exists ? 16 : 0);
+  }
+  commit_copies();
+}
+
+/** Queries from 64 * (blockIdx.x % tiles) on of head blockIdx.y, batch blockIdx.z. Thread (ty, tx) has queries 4 ty + i, keys tx + 16 i, columns 4 tx + 64 j. */
+template <int quads>
+DEVICE void attend_tile(const Attention& a) {
+  DYNAMIC_SHARED(memory);
+  // eight rows, whose first quads are read together, begin in different banks
+  int stride = a.size / 4 % 2 == 0 ? a.size + 4 : a.size;
+  float* q = (float*)memory;
+  float* k = q + TILE * stride;
+  float* v = k + TILE * stride;
+  float* weights = v + TILE * stride;
+  int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
+  int h = blockIdx.y, b = blockIdx.z;
+  int first = blockIdx.x * TILE;
+  int keys = a.visible(min(a.queries, first + TILE) - 1);
+  copy_tile(q, stride, a.q, b, h, a.size, first, a.queries);
+  copy_tile(k, stride, a.k, b, h, a.size, 0, keys);
+
+  float max[4], sum[4], out[4][quads][4];
+  for (int i = 0; i < 4; i++) {
+    max[i] = -INF;
+    sum[i] = 0;
+    for (int j = 0; j < quads; j++) {
+      out[i][j][0] = out[i][j][1] = out[i][j][2] = out[i][j][3] = 0;
+    }
+  }
+  for (int from = 0; from < keys; from += TILE) {
+    copy_tile(v, stride, a.v, b, h, a.size, from, keys);
+    wait_copies<1>();
+    __syncthreads();
+    float score[4][4] = {};
+    for (int d = 0; d < a.size; d += 4) {
+      float x[4][4], y[4][4];
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        load<4>(x[i], q + (4 * ty + i) * stride + d);
+        load<4>(y[i], k + (tx + 16 * i) * stride + d);
+      }
+#pragma unroll
+      for (int c = 0; c < 4; c++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+#pragma unroll
+          for (int j = 0; j < 4; j++) {
+            score[i][j] = fmaf(x[i][c], y[j][c], score[i][j]);
+          }
+        }
+      }
+    }
+    __syncthreads();
+    if (from + TILE < keys) {
+      copy_tile(k, stride, a.k, b, h, a.size, from + TILE, keys);
+    }
+
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      int t = min(first + 4 * ty + i, a.queries - 1);
+      int visible = a.visible(t) - from;
+      const float* bias = a.biases(b, h, t);
+      float largest = max[i];
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        int s = tx + 16 * j;
+        score[i][j] = s >= visible ? -INF : bias == nullptr ? score[i][j] * a.scale : fmaf(score[i][j], a.scale, bias[from + s]);
+        largest = fmaxf(largest, score[i][j]);
+      }
+      for (int lanes = 8; lanes > 0; lanes /= 2) {
+        largest = fmaxf(largest, __shfl_xor_sync(FULL, largest, lanes));
+      }
+      float factor = weight(max[i], largest);
+      max[i] = largest;
+      sum[i] *= factor;
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        score[i][j] = weight(score[i][j], largest);
+        sum[i] += score[i][j];
+      }
+#pragma unroll
+      for (int j = 0; j < quads; j++) {
+        out[i][j][0] *= factor, out[i][j][1] *= factor, out[i][j][2] *= factor, out[i][j][3] *= factor;
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      float column[4] = {score[0][j], score[1][j], score[2][j], score[3][j]};
+      store<4>(weights + (tx + 16 * j) * WEIGHT_STRIDE + 4 * ty, column);
+    }
+    if (from + TILE < keys) {
+      wait_copies<1>();
+    } else {
+      wait_copies<0>();
+    }
+    __syncthreads();
+#pragma unroll 4
+    for (int s = 0; s < TILE; s++) {
+      float w[4], x[4];
+      load<4>(w, weights + s * WEIGHT_STRIDE + 4 * ty);
+#pragma unroll
+      for (int j = 0; j < quads; j++) {
+        if (4 * tx + 64 * j < a.size) {
+          load<4>(x, v + s * stride + 4 * tx + 64 * j);
+#pragma unroll
+          for (int i = 0; i < 4; i++) {
+#pragma unroll
+            for (int c = 0; c < 4; c++) {
+              out[i][j][c] = fmaf(w[i], x[c], out[i][j][c]);
+            }
+          }
+        }
+      }
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    for (int lanes = 8; lanes > 0; lanes /= 2) {
+      sum[i] += __shfl_xor_sync(FULL, sum[i], lanes);
+    }
+    int t = first + 4 * ty + i;
+#pragma unroll
+    for (int j = 0; j < quads; j++) {
+      int d = 4 * tx + 64 * j;
+      if (t < a.queries && d < a.size) {
+        float x[4] = {out[i][j][0] / sum[i], out[i][j][1] / sum[i], out[i][j][2] / sum[i], out[i][j][3] / sum[i]};
+        store<4>(a.out.at(b, t) + h * a.size + d, x);
+      }
+    }
+  }
+}
+
+KERNEL(TILE_THREADS, attend_tile_64, Attention) { attend_tile<1>(a); }
+KERNEL(TILE_THREADS, attend_tile_128, Attention) { attend_tile<2>(a); }
+
+// ---- rotary embedding ---------------------------------------------------------------------------------------------------
+
+struct Rotary {
+  Tokens<const float> x;
+  const float* table;
+  Tokens<float> out;
+  int tokens, heads, pairs;
+  i64 elements;
+};
+
+/** A thread a pair. */
+KERNEL(256, rotary, Rotary) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= a.elements) {
+    return;
+  }
+  int pair = (int)(i % (a.heads * a.pairs));
+  i64 token = i / (a.heads * a.pairs);
+  int t = (int)(token % a.tokens), b = (int)(token / a.tokens);
+  const float* angle = a.table + ((i64)t * a.pairs + pair % a.pairs) * 2;
+  const float* x = a.x.at(b, t) + 2 * pair;
+  float* out = a.out.at(b, t) + 2 * pair;
+  float even = x[0], odd = x[1], cos = angle[0], sin = angle[1];
+  out[0] = even * cos - odd * sin;
+  out[1] = odd * cos + even * sin;
+}
