@@ -30,6 +30,10 @@ final class EmulatedDevice implements AutoCloseable {
     return new Driver(new PanamaCuda(library), 0, new Compiler(new PanamaNvrtc(library)));
   }
 
+  NativeLibrary library() {
+    return library;
+  }
+
   Driver driver() {
     return driver;
   }
