@@ -1,5 +1,7 @@
 package azulejo.kernels;
 
+import java.util.List;
+
 /**
  * What a device can do: memory and the ops that the models and walks are written in. One backend object is one stream of work: ops
  * take effect in call order, and one thread calls it at a time (what runs in parallel inside is the backend's affair).
@@ -24,6 +26,16 @@ public interface Backend extends AutoCloseable {
 
   /** The hardware and settings in use, one line for a person. */
   String description();
+
+  /** Kernels and copies that were started on a device so far, those of replays too; 0 on the CPU. */
+  default long launches() {
+    return 0;
+  }
+
+  /** What it chose by measuring, a line for a person each: of which sizes, what the candidates took, which one it took. Empty where it measures nothing. */
+  default List<String> choices() {
+    return List.of();
+  }
 
   // ---- memory -------------------------------------------------------------------------------------------------------------
 

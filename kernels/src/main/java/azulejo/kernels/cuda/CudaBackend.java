@@ -54,6 +54,11 @@ public final class CudaBackend implements Backend {
         d.memory() / 0x1p30, d.version() / 1000, d.version() % 1000 / 10);
   }
 
+  @Override
+  public long launches() {
+    return driver.launches();
+  }
+
   // ---- memory -------------------------------------------------------------------------------------------------------------
 
   @Override

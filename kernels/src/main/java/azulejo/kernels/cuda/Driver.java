@@ -67,6 +67,7 @@ final class Driver implements AutoCloseable {
 
     void replay() {
       enter();
+      Driver.this.launches += launches;
       check("cuGraphLaunch", cuda.cuGraphLaunch(exec, stream));
     }
 
