@@ -91,8 +91,8 @@ final class CublasLt implements AutoCloseable {
   /** Multiplies on the driver's stream; addresses are those of the first elements. */
   void multiply(Shape shape, long x, long weight, long result) {
     Plan plan = plans.computeIfAbsent(shape, this::plan);
-    check("cublasLtMatmul", () -> (int) matmul.invokeExact(handle, plan.desc, one.address(), weight, plan.weight, x, plan.x, zero.address(), result, plan.out, result, plan.out,
-        plan.algorithm.address(), workspace, WORKSPACE, driver.stream()));
+    driver.submit(() -> check("cublasLtMatmul", () -> (int) matmul.invokeExact(handle, plan.desc, one.address(), weight, plan.weight, x, plan.x, zero.address(), result, plan.out,
+        result, plan.out, plan.algorithm.address(), workspace, WORKSPACE, driver.stream())));
   }
 
   private Plan plan(Shape s) {

@@ -33,6 +33,7 @@ public final class CudaBackend implements Backend {
   private final DeviceMemory memory;
   private final Launch launch;
   private final String name;
+  private boolean recording;
   private boolean closed;
 
   CudaBackend(String name, Driver driver) {
@@ -74,6 +75,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Tensor weight(HostTensor host) {
+    requireNoRecording();
     DType dtype = host.dtype().isFloat() ? DType.F32 : host.dtype();
     Tensor weight = Tensor.dense(memory.weight(Math.multiplyExact(host.shape().elements(), dtype.bytes()), host.name()), dtype, host.shape());
     upload(host, weight);
@@ -82,6 +84,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Matrix matrix(HostTensor weight, WeightFormat format) {
+    requireNoRecording();
     Checks.matrix(weight);
     try (Scope _ = scope()) {
       return Linear.pack(memory, launch, weight, format, tensor(format.rounded(weight)));
@@ -90,6 +93,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Filter filter(HostTensor weight) {
+    requireNoRecording();
     Checks.filter(weight);
     try (Scope _ = scope()) {
       return Conv2d.pack(memory, launch, weight, tensor(weight));
@@ -98,6 +102,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void upload(HostTensor host, Tensor out) {
+    requireNoRecording();
     Checks.upload(host, out);
     if (!out.isDense()) {
       try (Scope _ = scope()) {
@@ -141,6 +146,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public HostTensor download(Tensor x) {
+    requireNoRecording();
     MemorySegment data = Arena.ofAuto().allocate(x.shape().elements() * x.dtype().bytes(), Long.BYTES);
     if (x.isDense()) {
       driver.download(DeviceBuffer.address(x), data);
@@ -164,9 +170,60 @@ public final class CudaBackend implements Backend {
     }
   }
 
+  /** A CUDA graph. */
   @Override
   public Recording record(Runnable ops) {
-    throw new UnsupportedOperationException("record");
+    requireNoRecording();
+    Driver.Graph[] graph = new Driver.Graph[1];
+    recording = true;
+    try {
+      memory.keepScratchOf(() -> graph[0] = driver.record(ops));
+    } finally {
+      recording = false;
+    }
+    GraphRecording made = new GraphRecording(graph[0], memory.innermost());
+    memory.innermost().atEnd(made::close);
+    return made;
+  }
+
+  private final class GraphRecording implements Recording {
+    private final Driver.Graph graph;
+    private final DeviceMemory.Frame scope;
+    private boolean over;
+
+    private GraphRecording(Driver.Graph graph, DeviceMemory.Frame scope) {
+      this.graph = graph;
+      this.scope = scope;
+    }
+
+    @Override
+    public void replay() {
+      requireNoRecording();
+      scope.requireOpen();
+      if (over) {
+        throw new IllegalStateException("the recording is closed");
+      }
+      graph.replay();
+    }
+
+    @Override
+    public int launches() {
+      return graph.launches();
+    }
+
+    @Override
+    public void close() {
+      if (!over) {
+        over = true;
+        graph.close();
+      }
+    }
+  }
+
+  private void requireNoRecording() {
+    if (recording) {
+      throw new IllegalStateException("recorded ops may not upload, download, make weights, record or replay");
+    }
   }
 
   // ---- ops ----------------------------------------------------------------------------------------------------------------

@@ -81,6 +81,12 @@ final class DeviceMemory implements AutoCloseable {
     return frame;
   }
 
+  /** The scope in which {@link #alloc} allocates. */
+  Frame innermost() {
+    root.requireOpen();
+    return frame;
+  }
+
   /** Runs {@code work}, and keeps all the scratch that it used at any moment until the innermost scope closes. */
   void keepScratchOf(Runnable work) {
     Top before = highest;
@@ -105,6 +111,7 @@ final class DeviceMemory implements AutoCloseable {
     if (!root.closed) {
       for (Frame f = frame; f != null; f = f.outer) {
         f.closed = true;
+        f.ends.forEach(Runnable::run);
       }
       chunks.forEach(chunk -> driver.free(chunk.address));
       weights.forEach(driver::free);
@@ -119,11 +126,17 @@ final class DeviceMemory implements AutoCloseable {
   final class Frame implements Backend.Scope {
     private final Frame outer;
     private final Top before;
+    private final List<Runnable> ends = new ArrayList<>();
     private boolean closed;
 
     private Frame(Frame outer, Top before) {
       this.outer = outer;
       this.before = before;
+    }
+
+    /** Does {@code end} when the scope is closed, by itself or with the memory. */
+    void atEnd(Runnable end) {
+      ends.add(end);
     }
 
     void requireOpen() {
@@ -146,6 +159,7 @@ final class DeviceMemory implements AutoCloseable {
       closed = true;
       frame = outer;
       top = before;
+      ends.forEach(Runnable::run);
     }
   }
 }

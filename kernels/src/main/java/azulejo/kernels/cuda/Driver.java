@@ -4,7 +4,9 @@ import azulejo.kernels.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -74,7 +76,9 @@ final class Driver implements AutoCloseable {
     @Override
     public void close() {
       if (!closed) {
-        check("cuGraphExecDestroy", cuda.cuGraphExecDestroy(exec));
+        enter();
+        // After a failure the driver refuses this too, and has given everything back.
+        cuda.cuGraphExecDestroy(exec);
       }
     }
   }
@@ -134,6 +138,8 @@ final class Driver implements AutoCloseable {
   private Thread current;
   private boolean closed;
   private long launches;
+  /** What is being recorded, or null. */
+  private List<Runnable> recording;
 
   /**
    * @param ordinal which device, from 0
@@ -193,7 +199,17 @@ final class Driver implements AutoCloseable {
     return device;
   }
 
-  /** The stream's handle, for a library that works on it. */
+  /** Puts {@code work} on the stream: now, or when what is being recorded is. For a library's calls too. */
+  void submit(Runnable work) {
+    if (recording != null) {
+      recording.add(work);
+    } else {
+      launches++;
+      work.run();
+    }
+  }
+
+  /** The stream's handle, for a library that works on it within {@link #submit}. */
   long stream() {
     return stream;
   }
@@ -267,8 +283,7 @@ final class Driver implements AutoCloseable {
   void copy(long from, long to, long bytes) {
     enter();
     if (bytes > 0) {
-      launches++;
-      check("cuMemcpyDtoDAsync", cuda.cuMemcpyDtoDAsync(to, from, bytes, stream));
+      submit(() -> check("cuMemcpyDtoDAsync", cuda.cuMemcpyDtoDAsync(to, from, bytes, stream)));
     }
   }
 
@@ -319,14 +334,18 @@ final class Driver implements AutoCloseable {
           cuda.cuFuncSetAttribute(kernel.function, MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedMemory));
       kernel.sharedMemory = sharedMemory;
     }
-    launches++;
+    MemorySegment kept = recording == null ? arguments : Arena.ofAuto().allocate(arguments.byteSize(), Long.BYTES).copyFrom(arguments);
+    submit(() -> start(kernel, (int) gridX, (int) gridY, (int) gridZ, threads, sharedMemory, kept));
+  }
+
+  private void start(Kernel kernel, int gridX, int gridY, int gridZ, int threads, int sharedMemory, MemorySegment arguments) {
     size.set(ValueLayout.JAVA_LONG, 0, arguments.byteSize());
     extra.setAtIndex(ValueLayout.JAVA_LONG, 0, BUFFER_POINTER);
     extra.setAtIndex(ValueLayout.JAVA_LONG, 1, arguments.address());
     extra.setAtIndex(ValueLayout.JAVA_LONG, 2, BUFFER_SIZE);
     extra.setAtIndex(ValueLayout.JAVA_LONG, 3, size.address());
     extra.setAtIndex(ValueLayout.JAVA_LONG, 4, 0);
-    int result = cuda.cuLaunchKernel(kernel.function, (int) gridX, (int) gridY, (int) gridZ, threads, 1, 1, sharedMemory, stream, 0, extra.address());
+    int result = cuda.cuLaunchKernel(kernel.function, gridX, gridY, gridZ, threads, 1, 1, sharedMemory, stream, 0, extra.address());
     if (result != 0) {
       check("cuLaunchKernel(" + kernel + ", grid " + gridX + " x " + gridY + " x " + gridZ + ", " + threads + " threads)", result);
     }
@@ -334,15 +353,34 @@ final class Driver implements AutoCloseable {
 
   // ---- recording ----------------------------------------------------------------------------------------------------------
 
-  /** The launches and copies of {@code work}, which are recorded instead of started. */
+  /**
+   * The launches and copies of {@code work}, which are recorded instead of started. They are listed first, so that the driver captures them and nothing else: while
+   * it does, it refuses what {@code work} may do for the first time, to load a kernel and to allocate.
+   */
   Graph record(Runnable work) {
     enter();
-    long before = launches;
+    List<Runnable> calls = new ArrayList<>();
+    recording = calls;
+    try {
+      work.run();
+    } finally {
+      recording = null;
+    }
+    long graph = capture(calls);
+    try {
+      check("cuGraphInstantiate", cuda.cuGraphInstantiate(out.address(), graph, 0));
+      return new Graph(outLong(), calls.size());
+    } finally {
+      cuda.cuGraphDestroy(graph);
+    }
+  }
+
+  private long capture(List<Runnable> calls) {
     check("cuStreamBeginCapture", cuda.cuStreamBeginCapture(stream, CAPTURE_MODE_THREAD_LOCAL));
     boolean done = false;
     int result;
     try {
-      work.run();
+      calls.forEach(Runnable::run);
       done = true;
     } finally {
       result = cuda.cuStreamEndCapture(stream, out.address());
@@ -351,15 +389,7 @@ final class Driver implements AutoCloseable {
       }
     }
     check("cuStreamEndCapture", result);
-    long graph = outLong();
-    int recorded = Math.toIntExact(launches - before);
-    launches = before;
-    try {
-      check("cuGraphInstantiate", cuda.cuGraphInstantiate(out.address(), graph, 0));
-      return new Graph(outLong(), recorded);
-    } finally {
-      cuda.cuGraphDestroy(graph);
-    }
+    return outLong();
   }
 
   /** A mark after the work so far. */

@@ -535,6 +535,7 @@ API int cuGraphLaunch(void* exec, void*) {
 }
 API int cuModuleLoadData(void** module, const void* image) {
   REFUSED(cuModuleLoadData);
+  if (driver.capture) return CAPTURE_UNSUPPORTED;
   std::string path = (const char*)image;
   path = path.substr(0, path.find('\n'));
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
