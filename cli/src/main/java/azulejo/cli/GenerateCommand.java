@@ -160,8 +160,7 @@ final class GenerateCommand implements Runnable {
     StatusLine status = new StatusLine(environment.err(), quiet, environment.columns());
     long start = System.nanoTime();
     status.show("loading " + model + " ...");
-    try (Backend backend = backendOption.open(environment.engine());
-        ImageGenerator generator = environment.engine().open(environment.resolve(model), backend, weightFormat())) {
+    try (Backend backend = backendOption.open(environment.engine()); ImageGenerator generator = open(backend, request, status)) {
       Map<String, Object> settings = new LinkedHashMap<>(generator.resolve(request));
       prompts.describe(settings);
       Map<String, Double> seconds = new LinkedHashMap<>();
@@ -196,6 +195,16 @@ final class GenerateCommand implements Runnable {
     } finally {
       status.clear();
     }
+  }
+
+  /** Says first what a device's memory will have to hold, for after that it is taken. */
+  private ImageGenerator open(Backend backend, GenerationRequest request, StatusLine status) {
+    MemoryPlan.of(backend, this::open, request).ifPresent(plan -> status.println("memory: " + plan));
+    return open(backend);
+  }
+
+  private ImageGenerator open(Backend backend) {
+    return environment.engine().open(environment.resolve(model), backend, weightFormat());
   }
 
   private static double secondsSince(long nanoTime) {

@@ -1,6 +1,7 @@
 package azulejo.kernels;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a device can do: memory and the ops that the models and walks are written in. One backend object is one stream of work: ops
@@ -30,6 +31,28 @@ public interface Backend extends AutoCloseable {
   /** Kernels and copies that were started on a device so far, those of replays too; 0 on the CPU. */
   default long launches() {
     return 0;
+  }
+
+  /**
+   * Memory of a device that a backend has taken, and what it could take.
+   *
+   * @param weights bytes
+   * @param working bytes, at most so far
+   * @param free bytes of the device that nobody has taken
+   */
+  record Memory(long weights, long working, long free) {}
+
+  /** The device's memory; empty on the CPU, which takes the host's. */
+  default Optional<Memory> deviceMemory() {
+    return Optional.empty();
+  }
+
+  /**
+   * A backend like this one that takes no memory of the device and computes nothing: what is downloaded is 0. A generation with it shows in its
+   * {@link #deviceMemory} what the real one would take. Empty on the CPU.
+   */
+  default Optional<Backend> rehearsal() {
+    return Optional.empty();
   }
 
   /** What it chose by measuring, a line for a person each: of which sizes, what the candidates took, which one it took. Empty where it measures nothing. */

@@ -21,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The ops on an NVIDIA GPU, by kernels of this package ({@code *.cu}), each with a class of its own name that launches it. All work goes to one stream, in
@@ -53,6 +54,16 @@ public final class CudaBackend implements Backend {
     Driver.Device d = driver.device();
     return String.format(Locale.ROOT, "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB, CUDA %d.%d", d.name(), d.major(), d.minor(), d.multiprocessors(),
         d.memory() / 0x1p30, d.version() / 1000, d.version() % 1000 / 10);
+  }
+
+  @Override
+  public Optional<Memory> deviceMemory() {
+    return Optional.of(new Memory(memory.weightBytes(), memory.reserved(), driver.freeMemory()));
+  }
+
+  @Override
+  public Optional<Backend> rehearsal() {
+    return Optional.of(new CudaBackend(name, driver.rehearsal()));
   }
 
   @Override

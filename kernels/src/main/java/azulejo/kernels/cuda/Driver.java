@@ -199,6 +199,11 @@ final class Driver implements AutoCloseable {
     return device;
   }
 
+  /** A driver that pretends to be this one. */
+  Driver rehearsal() {
+    return new Driver(new RehearsedCuda(cuda), ordinal, (_, _) -> "");
+  }
+
   /** Puts {@code work} on the stream: now, or when what is being recorded is. For a library's calls too. */
   void submit(Runnable work) {
     if (recording != null) {
