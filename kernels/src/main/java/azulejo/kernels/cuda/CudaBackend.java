@@ -376,14 +376,14 @@ public final class CudaBackend implements Backend {
   @Override
   public void startDistribution(Tensor logits, Draw draw, Tensor step, Tensor logStart, Tensor ledger, Tensor fault) {
     Checks.startDistribution(logits, draw, step, logStart, ledger, fault);
-    throw new UnsupportedOperationException("startDistribution");
+    Diffusion.startDistribution(launch, memory, logits, draw, step, logStart, ledger, fault);
   }
 
   @Override
   public void diffuse(Tensor logStart, Transition transition, boolean argmax, Tensor grid, Noise noise, Noise path, Tensor step, Tensor posterior,
       Tensor ledger) {
     Checks.diffuse(logStart, transition, grid, noise, path, step, posterior, ledger);
-    throw new UnsupportedOperationException("diffuse");
+    Diffusion.diffuse(launch, memory, logStart, transition, argmax, grid, noise, path, step, posterior, ledger);
   }
 
   @Override

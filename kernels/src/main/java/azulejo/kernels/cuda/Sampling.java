@@ -24,7 +24,7 @@ final class Sampling {
     long rows = (long) open.rows() * open.columns();
     boolean truncated = draw.topK() > 0 && draw.topK() < codes || draw.topP() < 1;
     try (var _ = memory.scope()) {
-      Row row = Row.of(launch, memory, "draw", rows, codes, truncated ? BINS_BYTES : 0);
+      Row row = Row.of(launch, memory, "draw", rows, codes, truncated ? BINS_BYTES : 0, 512);
       launch.of("sampling", row.kernel).rows(logits).address(draw.codebook()).rows(open);
       noise(launch, noise).address(step).rows(tokens).rows(probability).rows(ledger).address(usage).address(fault).number(row.scratch);
       launch.number(rows).number(open.columns()).number(codes).flag(logits.dim(0) == 2).flag(aligned(logits) && aligned(draw.codebook()));
@@ -41,14 +41,17 @@ final class Sampling {
    * @param sharedMemory bytes of dynamic shared memory
    */
   record Row(String kernel, int threads, long scratch, int sharedMemory) {
-    /** @param more bytes of shared memory beside the row's */
-    static Row of(Launch launch, DeviceMemory memory, String family, long rows, int columns, int more) {
+    /**
+     * @param more bytes of shared memory beside the row's
+     * @param most threads for a long row
+     */
+    static Row of(Launch launch, DeviceMemory memory, String family, long rows, int columns, int more, int most) {
       long bytes = Launch.ceilDiv(columns, 4) * 4 * Float.BYTES;
       if (bytes + more + STATIC_BYTES > launch.driver.device().sharedMemory()) {
         Tensor scratch = Tensor.dense(memory.alloc(Math.multiplyExact(rows, bytes)), DType.F32, Shape.of(rows, bytes / Float.BYTES));
-        return new Row(family + "_far", 512, DeviceBuffer.address(scratch), more);
+        return new Row(family + "_far", most, DeviceBuffer.address(scratch), more);
       }
-      int threads = columns <= 512 ? 32 : columns <= 8192 ? 256 : 512;
+      int threads = columns <= 512 ? 32 : columns <= 8192 ? 256 : most;
       return new Row(family + "_" + threads, threads, 0, Math.toIntExact(bytes) + more);
     }
   }
