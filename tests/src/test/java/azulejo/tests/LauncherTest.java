@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.assertj.core.api.ThrowingConsumer;
@@ -101,6 +103,20 @@ class LauncherTest {
     Result result = run(List.of("bash", "-c", "AZULEJO_JAVA_OPTIONS=-Xmx1q \"$0\" --version 2>&1 | cat; exit ${PIPESTATUS[0]}", script.toString()));
     assertThat(result.out).contains("-Xmx1q");
     assertThat(result.status).isEqualTo(1);
+  }
+
+  /** Without a folder for temporary files there is no pipe for the filter: the JVM's warning is seen, and nothing else is lost. */
+  @Test
+  void startsWhereNoPipeCanBeMade() throws Exception {
+    assertThat(run(List.of("env", "TMPDIR=/nowhere", script.toString(), "generat")).err).startsWith("WARNING: Using incubator modules")
+        .contains("\nazulejo: unknown argument 'generat'").hasLineCount(2);
+  }
+
+  @Test
+  void theTestsRunWithTheLaunchersFlags() throws Exception {
+    Matcher flags = Pattern.compile("<jvm.flags>(.+)</jvm.flags>").matcher(Files.readString(script.resolveSibling("pom.xml")));
+    assertThat(flags.find()).isTrue();
+    assertThat(Files.readString(script.resolveSibling("cli/src/main/resources/azulejo/cli/bundle/launch.sh"))).contains("\n    " + flags.group(1) + " \\\n");
   }
 
   @Test
