@@ -49,6 +49,7 @@ final class Azulejo implements Runnable {
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
         .addSubcommand(WeightsCommand.commandLine(environment))
+        .addSubcommand(new BundleCommand(environment))
         .addSubcommand(new CompletionCommand(environment));
     configure(azulejo);
     return azulejo;
