@@ -36,12 +36,14 @@ class ArchitectureTest {
   void onlyItsBackendImportsATechnology() {
     noClasses().that().resideOutsideOfPackage("azulejo.kernels.vector..")
         .should().dependOnClassesThat().resideInAPackage("jdk.incubator.vector..").check(CLASSES);
+    noClasses().that().resideOutsideOfPackage("azulejo.kernels.cuda..")
+        .should().dependOnClassesThat().resideInAPackage("org.lwjgl..").check(CLASSES);
   }
 
   @Test
   void nothingAboveTheKernelsKnowsABackend() {
     noClasses().that().resideOutsideOfPackage("azulejo.kernels..")
-        .should().dependOnClassesThat().resideInAnyPackage("azulejo.kernels.cpu..", "azulejo.kernels.reference..", "azulejo.kernels.vector..")
+        .should().dependOnClassesThat().resideInAnyPackage("azulejo.kernels.cpu..", "azulejo.kernels.reference..", "azulejo.kernels.vector..", "azulejo.kernels.cuda..")
         .because("models, walks and tools open a backend by name through azulejo.kernels.Backends").check(CLASSES);
   }
 
