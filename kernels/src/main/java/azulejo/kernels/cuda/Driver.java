@@ -214,6 +214,11 @@ final class Driver implements AutoCloseable {
     }
   }
 
+  /** Whether what is called now happens later. */
+  boolean isRecording() {
+    return recording != null;
+  }
+
   /** The stream's handle, for a library that works on it within {@link #submit}. */
   long stream() {
     return stream;

@@ -1,0 +1,66 @@
+package azulejo.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TunerTest {
+  @TempDir
+  Path dir;
+
+  private EmulatedDevice device;
+  private final List<String> runs = new ArrayList<>();
+  private final List<Tuner.Candidate> candidates = List.of(candidate("slow", 20), candidate("fast", 0));
+
+  @BeforeEach
+  void open() {
+    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
+    device = new EmulatedDevice();
+  }
+
+  @AfterEach
+  void close() {
+    if (device != null) {
+      device.close();
+    }
+  }
+
+  private Tuner.Candidate candidate(String name, int milliseconds) {
+    return new Tuner.Candidate(name, () -> {
+      runs.add(name);
+      try {
+        Thread.sleep(milliseconds);
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
+  }
+
+  @Test
+  void takesTheFasterAndRemembersIt() {
+    Tuner tuner = new Tuner(device.driver(), dir);
+    assertThat(tuner.choose("product 2 x 3", candidates).name()).isEqualTo("fast");
+    assertThat(tuner.choices()).singleElement().asString().matches("product 2 x 3: slow [\\d.]+ ms, fast [\\d.]+ ms: fast");
+    runs.clear();
+    assertThat(tuner.choose("product 2 x 3", candidates).name()).isEqualTo("fast");
+    assertThat(new Tuner(device.driver(), dir).choose("product 2 x 3", candidates).name()).isEqualTo("fast");
+    assertThat(runs).isEmpty();
+  }
+
+  @Test
+  void whileOpsAreRecordedNothingIsTimed() {
+    Tuner tuner = new Tuner(device.driver(), dir);
+    List<String> chosen = new ArrayList<>();
+    device.driver().record(() -> chosen.add(tuner.choose("product 2 x 3", candidates).name())).close();
+    assertThat(chosen).containsExactly("slow");
+    assertThat(runs).isEmpty();
+    assertThat(tuner.choices()).isEmpty();
+  }
+}
