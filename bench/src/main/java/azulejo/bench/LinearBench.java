@@ -51,7 +51,7 @@ public class LinearBench extends OpBench {
   private void count(Rate rate) {
     int bytes = switch (format) {
       case F32 -> 4;
-      case BF16 -> 2;
+      case BF16, F16 -> 2;
       case INT8 -> 1;
     };
     count(rate, 2.0 * m * n * k, (double) bytes * n * k + 4.0 * m * (k + n));

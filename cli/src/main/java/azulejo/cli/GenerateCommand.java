@@ -106,7 +106,7 @@ final class GenerateCommand implements Runnable {
   private String rng;
 
   @Option(names = "--weights", paramLabel = "FORMAT", defaultValue = "f32",
-      description = "Keep the weights of an autoregressive model as f32, bf16 or int8: narrower ones are read faster and are less exact (default: ${DEFAULT-VALUE}).")
+      description = "Keep the weights of an autoregressive model as f32, bf16, f16 (backend cuda or reference) or int8: narrower ones are read faster and are less exact (default: ${DEFAULT-VALUE}).")
   private String weights;
 
   @Mixin
@@ -244,7 +244,7 @@ final class GenerateCommand implements Runnable {
     return Arrays.stream(WeightFormat.values())
         .filter(format -> format.name().equalsIgnoreCase(weights))
         .findFirst()
-        .orElseThrow(() -> new OptionException("--weights must be f32, bf16 or int8, not '" + weights + "'"));
+        .orElseThrow(() -> new OptionException("--weights must be f32, bf16, f16 or int8, not '" + weights + "'"));
   }
 
   private static <T> void ifGiven(T option, Consumer<T> set) {

@@ -5,14 +5,24 @@ public enum WeightFormat {
   F32,
   /** Rounded to the nearest bf16, ties to even. */
   BF16,
+  /** Rounded to the nearest f16, ties to even; none may be beyond {@link #LARGEST_F16}. */
+  F16,
   /**
    * A signed byte for each weight and an f32 scale for each output: {@code weight = scale * byte}, scale = largest magnitude of the row / 127 and byte the
    * integer nearest to weight / scale, ties to even.
    */
   INT8;
 
-  /** What is kept of {@code weight} [N, K], as floats. */
+  /** The largest number of f16. */
+  public static final float LARGEST_F16 = 65504;
+
+  /**
+   * What is kept of {@code weight} [N, K], as floats.
+   *
+   * @throws IllegalArgumentException see {@link #check}
+   */
   public HostTensor rounded(HostTensor weight) {
+    check(weight);
     if (this == F32) {
       return weight;
     }
@@ -21,10 +31,30 @@ public enum WeightFormat {
     for (int from = 0; from < values.length; from += inputs) {
       float scale = scale(values, from, inputs);
       for (int i = from; i < from + inputs; i++) {
-        values[i] = this == BF16 ? bf16ToFloat(floatToBf16(values[i])) : scale * floatToByte(values[i], scale);
+        values[i] = switch (this) {
+          case BF16 -> bf16ToFloat(floatToBf16(values[i]));
+          case F16 -> Float.float16ToFloat(Float.floatToFloat16(values[i]));
+          default -> scale * floatToByte(values[i], scale);
+        };
       }
     }
     return HostTensor.of(weight.name(), values, weight.shape().toArray());
+  }
+
+  /**
+   * Refuses a weight that this format cannot hold.
+   *
+   * @throws IllegalArgumentException for {@link #F16} and a number beyond its largest, in a sentence for the user that names the tensor
+   */
+  public void check(HostTensor weight) {
+    if (this != F16 || weight.dtype() == DType.F16) {
+      return;
+    }
+    for (long i = 0; i < weight.shape().elements(); i++) {
+      if (Math.abs(weight.floatAt(i)) > LARGEST_F16) {
+        throw new IllegalArgumentException("tensor \"" + weight.name() + "\" holds " + weight.floatAt(i) + ", but the largest f16 is 65504: keep the weights as bf16");
+      }
+    }
   }
 
   /** The nearest bf16, ties to even; NaN stays NaN. */

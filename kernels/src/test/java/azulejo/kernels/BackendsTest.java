@@ -69,4 +69,12 @@ class BackendsTest {
       }
     }
   }
+
+  @Test
+  void theVectorBackendSaysWhatToTakeInsteadOfF16() {
+    try (Backend backend = Backends.open("vector")) {
+      assertThatIllegalArgumentException().isThrownBy(() -> backend.matrix(HostTensor.of("w", new float[4], 2, 2), WeightFormat.F16))
+          .withMessage("the vector backend does not keep weights as f16: take bf16, which is as small");
+    }
+  }
 }

@@ -23,8 +23,16 @@ final class OpCases {
   /**
    * @param op the method of {@link Backend}
    * @param absolute largest error of an output element beyond {@code relative} times its value; integers are exact
+   * @param product of a linear layer, else null
    */
-  record Case(String op, String arguments, double absolute, double relative, Op body) {}
+  record Case(String op, String arguments, double absolute, double relative, Product product, Op body) {
+    Case(String op, String arguments, double absolute, double relative, Op body) {
+      this(op, arguments, absolute, relative, null, body);
+    }
+  }
+
+  /** M rows of input times a weight of K inputs kept in a format. */
+  record Product(WeightFormat format, int m, int k) {}
 
   private static final int[] SIZES = {1, 3, 4, 6, 8, 13, 17, 33, 64, 65, 129, 257};
   private static final float EPS = 1e-5f;
@@ -67,7 +75,7 @@ final class OpCases {
     some.linear(33, 65, 129, DType.BF16, 15);
     some.within("activate", "relu, C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.RELU, r.output(DType.F32, 33, 65)));
     some.within("activate", "tanh, C=65", 0, r -> r.backend.activate(r.floats(33, 65), Activation.GELU_TANH, r.output(DType.F32, 33, 65)));
-    for (WeightFormat format : WeightFormat.values()) {
+    for (WeightFormat format : new WeightFormat[] {WeightFormat.F32, WeightFormat.BF16, WeightFormat.INT8}) {
       some.linear(2, 129, 65, DType.F32, 3, format);
       some.linear(33, 129, 65, DType.F32, 3, format);
     }
@@ -189,11 +197,14 @@ final class OpCases {
     linear(129, 300, 1031, DType.F32, 7);
     linear(600, 65, 129, DType.F32, 2);
     linear(2, 1100, 300, DType.F32, 5);
+    // sizes and addresses that a device can read four numbers at a time: several of its largest tiles, and sums that are split among blocks
+    linear(129, 260, 68, DType.F32, 7);
+    linear(33, 65, 1028, DType.F32, 3);
   }
 
   private void formats() {
     int i = 0;
-    for (WeightFormat format : new WeightFormat[] {WeightFormat.BF16, WeightFormat.INT8}) {
+    for (WeightFormat format : new WeightFormat[] {WeightFormat.BF16, WeightFormat.F16, WeightFormat.INT8}) {
       for (int size : SIZES) {
         for (int m : new int[] {1, 2, 3, 8, 16, 33}) {
           linear(m, size, SIZES[i % SIZES.length], WEIGHT_TYPES[i % 3], i++, format);
@@ -202,6 +213,8 @@ final class OpCases {
       }
       linear(2, 300, 1031, DType.F32, 3, format);
       linear(129, 300, 1031, DType.F32, 3, format);
+      linear(129, 260, 68, DType.F32, 7, format);
+      linear(33, 65, 1028, DType.F32, 3, format);
     }
   }
 
@@ -215,13 +228,13 @@ final class OpCases {
     boolean residual = (variant & 2) != 0;
     Activation activation = ACTIVATIONS[variant / 4 % ACTIVATIONS.length];
     String arguments = "M=" + m + " N=" + n + " K=" + k + " " + dtype + " as " + format + " " + activation + (bias ? " bias" : "") + (residual ? " residual" : "");
-    within("linear", arguments, roundings(k, Math.max(1, Math.sqrt(k))), r -> {
+    cases.add(new Case("linear", arguments, roundings(k, Math.max(1, Math.sqrt(k))), 0, new Product(format, m, k), r -> {
       Matrix weight = r.backend.matrix(r.host(dtype, n, k), format);
       Tensor x = r.floats(m, k);
       Tensor b = bias ? r.floats(n) : null;
       Tensor s = residual ? r.floats(m, n) : null;
       r.backend.linear(x, weight, b, activation, s, residual ? r.outputOver(s) : r.output(DType.F32, m, n));
-    });
+    }));
   }
 
   private void attention() {

@@ -30,9 +30,9 @@ final class Conv2d {
 
   /** How a convolution is computed. */
   private enum Variant {
-    TILES_128("conv2d_f32_128", new Product.Tile(128, 128, 16), 1),
-    TILES_64("conv2d_f32_64", new Product.Tile(64, 64, 16), 4),
-    TILES_64_ODD("conv2d_f32_64_odd", new Product.Tile(64, 64, 16), 4);
+    TILES_128("conv2d_f32_128", new Product.Tile(128, 128, 16, THREADS, 0), 1),
+    TILES_64("conv2d_f32_64", new Product.Tile(64, 64, 16, THREADS, 0), 4),
+    TILES_64_ODD("conv2d_f32_64_odd", new Product.Tile(64, 64, 16, THREADS, 0), 4);
 
     final String kernel;
     final Product.Tile tile;
@@ -71,6 +71,6 @@ final class Conv2d {
     Variant variant = Variant.choose(product, Product.isWide(x) && x.columns() % 4 == 0, device);
     launch.of("conv2d", variant.kernel).rows(x).number(x.size(1)).number(x.size(2)).number(x.size(3)).number(out.size(1)).number(out.size(2))
         .number(filter.width).number(stride).number(padding.top()).number(padding.left());
-    product.run(memory, launch, variant.tile, variant.resident * device.multiprocessors(), 0, "conv2d");
+    product.run(memory, launch, variant.tile, variant.resident * device.multiprocessors(), "conv2d");
   }
 }

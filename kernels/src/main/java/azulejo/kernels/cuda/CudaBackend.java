@@ -97,8 +97,9 @@ public final class CudaBackend implements Backend {
   public Matrix matrix(HostTensor weight, WeightFormat format) {
     requireNoRecording();
     Checks.matrix(weight);
+    format.check(weight);
     try (Scope _ = scope()) {
-      return Linear.pack(memory, launch, weight, format, tensor(format.rounded(weight)));
+      return Linear.pack(this, memory, launch, weight, format);
     }
   }
 

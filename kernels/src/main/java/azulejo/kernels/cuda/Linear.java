@@ -1,14 +1,16 @@
 package azulejo.kernels.cuda;
 
 import azulejo.kernels.Activation;
+import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.WeightFormat;
+import java.util.Locale;
 
-/** Launches of {@code linear.cu}. */
+/** Launches of {@code linear.cu}, {@code linear_skinny.cu} and {@code linear_tensor.cu}. */
 final class Linear {
   private static final int THREADS = 256;
   /** Rows of weights begin at multiples of so many bytes. */
@@ -31,45 +33,115 @@ final class Linear {
     }
   }
 
-  /** How a product is computed. */
-  private enum Variant {
-    TILES_128("linear_f32_128", new Product.Tile(128, 128, 16), 1),
-    TILES_64("linear_f32_64", new Product.Tile(64, 64, 16), 4),
-    TILES_64_ODD("linear_f32_64_odd", new Product.Tile(64, 64, 16), 4);
+  // ---- variants -----------------------------------------------------------------------------------------------------------
 
-    final String kernel;
-    final Product.Tile tile;
-    /** Blocks that a multiprocessor runs at once. */
-    final int resident;
-
-    Variant(String kernel, Product.Tile tile, int resident) {
-      this.kernel = kernel;
-      this.tile = tile;
-      this.resident = resident;
+  /** A way to compute a product. */
+  sealed interface Variant {
+    /** The one for a shape; what a measurement finds to be faster goes in here. */
+    static Variant choose(Product p, WeightFormat format, boolean wide, Driver.Device device) {
+      if (p.m() <= Skinny.MOST) {
+        return Skinny.of(p, format, wide, device);
+      }
+      Tiles large = new Tiles(format, 128, true);
+      return wide && p.tiles(large.tile()) >= device.multiprocessors() ? large : new Tiles(format, 64, wide);
     }
 
-    /** @param wide whether rows of the input can be read four numbers at a time */
-    static Variant choose(Product p, WeightFormat format, boolean wide, Driver.Device device) {
-      return !wide ? TILES_64_ODD : p.tiles(TILES_128.tile) >= device.multiprocessors() ? TILES_128 : TILES_64;
+    void run(DeviceMemory memory, Launch launch, Tensor x, Product p);
+  }
+
+  /**
+   * By reading the weight once.
+   *
+   * @param rows of the input that the kernel is written for
+   * @param kWarps warps of a block that share the same outputs
+   */
+  record Skinny(WeightFormat format, int rows, boolean wide, int kWarps) implements Variant {
+    static final int MOST = 16;
+    private static final int WARPS = 8;
+    private static final int OUTPUTS_OF_A_WARP = 4;
+
+    static Skinny of(Product p, WeightFormat format, boolean wide, Driver.Device device) {
+      int rows = wide ? Math.max(1, Integer.highestOneBit(2 * p.m() - 1)) : MOST;
+      long steps = Launch.ceilDiv(p.weight().stride(0) * bytes(format), 32 * 16);
+      long groups = Launch.ceilDiv(p.n(), OUTPUTS_OF_A_WARP);
+      int kWarps = 1;
+      while (kWarps < WARPS && 2 * kWarps <= steps && groups * kWarps < 2L * WARPS * device.multiprocessors()) {
+        kWarps *= 2;
+      }
+      return new Skinny(format, rows, wide, kWarps);
+    }
+
+    @Override
+    public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
+      launch.of("linear_skinny", "linear_skinny_" + type(format) + "_" + rows + (wide ? "" : "_odd")).rows(x).number(kWarps);
+      p.arguments(launch, null, p.k()).run(Launch.ceilDiv(p.n(), WARPS / kWarps * OUTPUTS_OF_A_WARP), THREADS);
     }
   }
 
-  /** @param raw the weight as F32 in device memory, for as long as this runs */
-  static Weight pack(DeviceMemory memory, Launch launch, HostTensor weight, WeightFormat format, Tensor raw) {
-    int outputs = raw.size(0);
-    int inputs = raw.size(1);
-    DType dtype = DType.F32;
+  /** By tiles of size x size, on tensor cores but for F32. */
+  record Tiles(WeightFormat format, int size, boolean wide) implements Variant {
+    Product.Tile tile() {
+      return format == WeightFormat.F32 ? new Product.Tile(size, size, 16, THREADS, 0) : new Product.Tile(size, size, 32, 2 * size, tensorMemory());
+    }
+
+    /** Slices of 32 numbers in 80 bytes: two of the input, and four of the weight or two of bytes. */
+    private int tensorMemory() {
+      return (format == WeightFormat.INT8 ? 4 : 6) * size * 80;
+    }
+
+    /** Blocks that a multiprocessor runs at once. */
+    private int resident() {
+      return size == 64 ? 4 : format == WeightFormat.F32 ? 1 : 2;
+    }
+
+    @Override
+    public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
+      launch.of(format == WeightFormat.F32 ? "linear" : "linear_tensor", "linear_" + type(format) + "_" + size + (wide ? "" : "_odd")).rows(x);
+      p.run(memory, launch, tile(), resident() * launch.driver.device().multiprocessors(), "linear");
+    }
+  }
+
+  // ---- formats ------------------------------------------------------------------------------------------------------------
+
+  /** As kernels' names call it. */
+  private static String type(WeightFormat format) {
+    return format.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static DType dtype(WeightFormat format) {
+    return switch (format) {
+      case F32 -> DType.F32;
+      case BF16 -> DType.BF16;
+      case F16 -> DType.F16;
+      case INT8 -> DType.I8;
+    };
+  }
+
+  private static int bytes(WeightFormat format) {
+    return dtype(format).bytes();
+  }
+
+  /** A weight that is in its format already, rows and all, is uploaded as it is; another one is converted on the device, in scratch. */
+  static Weight pack(Backend backend, DeviceMemory memory, Launch launch, HostTensor weight, WeightFormat format) {
+    int outputs = weight.shape().size(0);
+    int inputs = weight.shape().size(1);
+    DType dtype = dtype(format);
     long stride = Launch.ceilDiv((long) inputs * dtype.bytes(), ALIGNMENT) * ALIGNMENT / dtype.bytes();
     Tensor rows = Tensor.dense(memory.weight(outputs * stride * dtype.bytes(), weight.name()), dtype, Shape.of(outputs, stride));
-    launch.of("linear", "pack_f32").address(raw).address(rows).number(stride).address(null).number(outputs).number(inputs);
-    launch.run(Launch.ceilDiv(outputs * stride, THREADS), THREADS);
-    return new Weight(outputs, inputs, format, rows, null);
+    Tensor scale = format == WeightFormat.INT8 ? Tensor.dense(memory.weight(4L * outputs, weight.name()), DType.F32, Shape.of(outputs)) : null;
+    if (weight.dtype() == dtype && stride == inputs) {
+      backend.upload(weight, rows);
+    } else {
+      Tensor raw = backend.tensor(weight);
+      launch.of("linear", "pack_" + type(format)).address(raw).address(rows).number(stride).address(scale).number(outputs).number(inputs);
+      launch.run(format == WeightFormat.INT8 ? outputs : Launch.ceilDiv(outputs * stride, THREADS), THREADS);
+    }
+    return new Weight(outputs, inputs, format, rows, scale);
   }
 
   static void linear(DeviceMemory memory, Launch launch, Tensor x, Weight weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
     Product product = new Product(out.rows(), out.columns(), x.columns(), weight.rows, weight.scale, bias, activation, residual, out);
-    Driver.Device device = launch.driver.device();
-    Variant variant = Variant.choose(product, weight.format, Product.isWide(x) && product.k() % 4 == 0, device);
-    product.run(memory, launch.of("linear", variant.kernel).rows(x), variant.tile, variant.resident * device.multiprocessors(), 0, "linear");
+    boolean wide = Product.isWide(x) && product.k() % 4 == 0;
+    Variant.choose(product, weight.format, wide, launch.driver.device()).run(memory, launch, x, product);
   }
 }

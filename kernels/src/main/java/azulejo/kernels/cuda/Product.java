@@ -24,8 +24,9 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
    * What a block computes.
    *
    * @param slice k's between two barriers
+   * @param sharedMemory bytes that the launch gives it
    */
-  record Tile(int rows, int columns, int slice) {}
+  record Tile(int rows, int columns, int slice, int threads, int sharedMemory) {}
 
   /** Whether rows of {@code t} can be read four numbers at a time. */
   static boolean isWide(Tensor t) {
@@ -43,20 +44,21 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
    * @param kernel begun, and given what comes before the product in its arguments
    * @param blocks that run at once
    */
-  void run(DeviceMemory memory, Launch kernel, Tile tile, int blocks, int sharedMemory, String file) {
+  void run(DeviceMemory memory, Launch kernel, Tile tile, int blocks, String file) {
     long wanted = Math.max(1, Math.min(blocks / tiles(tile), k / SHORTEST_SPLIT));
     int depth = Math.toIntExact(Launch.ceilDiv(Launch.ceilDiv(k, wanted), tile.slice) * tile.slice);
     int splits = Math.toIntExact(Math.max(1, Launch.ceilDiv(k, depth)));
     try (Backend.Scope _ = memory.scope()) {
       Tensor parts = splits == 1 ? null : Tensor.dense(memory.alloc(4L * splits * m * n), DType.F32, Shape.of(splits, m, n));
-      arguments(kernel, parts, depth).run(Launch.ceilDiv(m, tile.rows), Launch.ceilDiv(n, tile.columns), splits, THREADS, sharedMemory);
+      arguments(kernel, parts, depth).run(Launch.ceilDiv(m, tile.rows), Launch.ceilDiv(n, tile.columns), splits, tile.threads, tile.sharedMemory);
       if (splits > 1) {
         arguments(kernel.of(file, file + "_finish").number(splits), parts, depth).run(Launch.ceilDiv((long) m * n, THREADS), THREADS);
       }
     }
   }
 
-  private Launch arguments(Launch launch, Tensor parts, int depth) {
+  /** The last arguments of a kernel: the product, of which a block takes {@code depth} k's. */
+  Launch arguments(Launch launch, Tensor parts, int depth) {
     return launch.address(weight).number(weight.stride(0)).address(scale).address(bias).rows(residual).rows(out).address(parts)
         .number(m).number(n).number(k).number(depth).number(activation.ordinal());
   }

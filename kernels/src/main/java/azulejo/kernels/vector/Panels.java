@@ -42,6 +42,7 @@ record Panels(int outputs, int inputs, WeightFormat format, MemorySegment data, 
       case F32 -> 1;
       case BF16 -> 2;
       case INT8 -> 4;
+      case F16 -> throw new IllegalArgumentException("the vector backend does not keep weights as f16: take bf16, which is as small");
     };
   }
 
@@ -79,7 +80,7 @@ record Panels(int outputs, int inputs, WeightFormat format, MemorySegment data, 
             switch (format) {
               case F32 -> panels.putFloats(source, taps, channels, p, j, tap * channels);
               case BF16 -> panels.putBf16(source, taps, channels, p, j, tap * channels);
-              case INT8 -> panels.putBytes(source, taps, channels, p, j, tap * channels, scale);
+              default -> panels.putBytes(source, taps, channels, p, j, tap * channels, scale);
             }
           }
         }

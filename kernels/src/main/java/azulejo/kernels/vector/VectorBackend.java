@@ -45,6 +45,7 @@ public final class VectorBackend extends CpuBackend {
         Jit.name());
   }
 
+  /** @throws IllegalArgumentException for {@link WeightFormat#F16}, which the Vector API cannot widen: bf16 is as small and widens by a shift */
   @Override
   public Matrix matrix(HostTensor weight, WeightFormat format) {
     Checks.matrix(weight);

@@ -1,8 +1,8 @@
 // What every kernel of this folder begins with: its form, the types that the host passes, sums over warps and blocks.
 //
 // A kernel is written KERNEL(threads, name, Arguments) { ... } and finds its one parameter, a struct that Java fills in, as `a`. Its blocks have `threads`
-// threads in one dimension, a multiple of 32. Shared memory is declared with SHARED(type, name, [n][m]) or, where its size is known to the host alone,
-// DYNAMIC_SHARED(name). No header of CUDA is included, so that a device needs its driver and NVRTC alone, and the compiler must not fuse a product with
+// threads in one dimension, a multiple of 32; a RESIDENT_KERNEL may use so many registers that `blocks` of them fit a multiprocessor. Shared memory is declared
+// with SHARED(type, name, [n][m]) or, where its size is known to the host alone, DYNAMIC_SHARED(name). No header of CUDA is included, so that a device needs its driver and NVRTC alone, and the compiler must not fuse a product with
 // a sum by itself (--fmad=false): each fmaf is written down, as in the Java backends, because backends should round alike.
 #pragma once
 
@@ -12,8 +12,11 @@ typedef long long i64;
 
 #ifdef AZULEJO_EMULATED
 #include "emulator.h"
+#define RESIDENT_KERNEL(threads, blocks, name, Arguments) KERNEL(threads, name, Arguments)
 #else
 #define KERNEL(threads, name, Arguments) extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Arguments a)
+#define RESIDENT_KERNEL(threads, blocks, name, Arguments) \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Arguments a)
 #define SHARED(type, name, size) __shared__ type name size
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #define DEVICE __device__ __forceinline__

@@ -1,4 +1,4 @@
-// What the kernels of a matrix product share, whether its left side lies in memory (linear.cu) or is gathered from an image (conv2d.cu):
+// What the kernels of a matrix product share, whether its left side lies in memory (linear*.cu) or is gathered from an image (conv2d.cu):
 // sums[m, n] = sum over k of source(m, k) * weight[n, k], then the epilogue out = activation(sums * scale + bias) + residual.
 //
 // A Source gives the left side: `Row row(m)`, what it needs to know of row m (rows past the end too); `At at(k)`, what it needs to know of columns k to k + 3,
@@ -69,6 +69,37 @@ DEVICE void finish_rows(const Product& p, const float (&stage)[ROWS][PITCH], int
   }
   __syncthreads();
 }
+
+// ---- a left side in memory ----------------------------------------------------------------------------------------------
+
+struct Linear {
+  Rows<const float> x;
+  Product product;
+};
+
+/** Rows of x as the left side; WIDE: their addresses and k are multiples of four numbers. */
+template <bool WIDE>
+struct InputRows {
+  typedef const float* Row;
+  typedef int At;
+
+  const Linear& a;
+
+  DEVICE Row row(int m) const { return m < a.product.m ? a.x.row(m) : nullptr; }
+  DEVICE At at(int k) const { return k; }
+  DEVICE float4 load(Row row, At k) const {
+    if constexpr (WIDE) {
+      return row != nullptr && k < a.product.k ? *(const float4*)(row + k) : make_float4(0, 0, 0, 0);
+    } else {
+      float x[4];
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        x[i] = row != nullptr && k + i < a.product.k ? row[k + i] : 0.0f;
+      }
+      return make_float4(x[0], x[1], x[2], x[3]);
+    }
+  }
+};
 
 // ---- f32, by fused multiply-add -----------------------------------------------------------------------------------------
 

@@ -42,26 +42,27 @@ DEVICE void wait_copies() { asm volatile("cp.async.wait_group %0;" :: "n"(groups
 #else
 
 namespace emulator {
-struct Fragments { u32 a[4]; u32 b[2]; };
+/** A lane's, as numbers. */
+struct Fragments { float a[4][2], b[2][2]; };
 /** Element `i` of the pair in `x`. */
 inline float element(u32 x, int i, bf16) { return number((x >> 16 * i & 0xffff) << 16); }
 inline float element(u32 x, int i, f16) { return half_to_float((uint16_t)(x >> 16 * i)); }
 
 template <typename T>
 inline void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], T type) {
-  Fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  Fragments mine;
+  for (int i = 0; i < 2; i++) {
+    for (int r = 0; r < 4; r++) mine.a[r][i] = element(a[r], i, type);
+    for (int r = 0; r < 2; r++) mine.b[r][i] = element(b[r], i, type);
+  }
   Exchange<Fragments> all(0xffffffffu, mine, 10);
   int lane = threadIdx.x % 32;
-  for (int i = 0; i < 4; i++) {
-    int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
-    float sum = d[i];
-    for (int k = 0; k < 16; k++) {
+  for (int k = 0; k < 16; k++) {
+    for (int i = 0; i < 4; i++) {
+      int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
       // A: register = (row / 8) + 2 (k / 8), held by lane 4 (row % 8) + k % 8 / 2; B: register k / 8, held by lane 4 column + k % 8 / 2
-      float x = element(all.at(4 * (row % 8) + k % 8 / 2).a[row / 8 + 2 * (k / 8)], k % 2, type);
-      float y = element(all.at(4 * column + k % 8 / 2).b[k / 8], k % 2, type);
-      sum = fmaf(x, y, sum);
+      d[i] = fmaf(all.of(4 * (row % 8) + k % 8 / 2).a[row / 8 + 2 * (k / 8)][k % 2], all.of(4 * column + k % 8 / 2).b[k / 8][k % 2], d[i]);
     }
-    d[i] = sum;
   }
 }
 

@@ -123,7 +123,7 @@ class ReferenceBackendTest {
     assertThat(values(out)).containsExactly(-2, 1, -3, -4, 5, 6, 8, -7);
   }
 
-  /** 1 + 2^-8 lies between two bf16 numbers and goes to the even one, the next f32 to the other; a row's bytes are in units of its largest / 127. */
+  /** 1 + 2^-8 lies between two bf16 numbers, 1 + 2^-11 between two f16, and goes to the even one, a little more to the other; a row's bytes are in units of its largest / 127. */
   @Test
   void narrowWeightsAreRoundedToNearest() {
     Tensor x = tensor(new float[] {1, 0, 0, 1}, 2, 2);
@@ -131,6 +131,9 @@ class ReferenceBackendTest {
     HostTensor weight = HostTensor.of("w", new float[] {1.00390625f, 1.0039064f, -3, 1.01171875f}, 2, 2);
     backend.linear(x, backend.matrix(weight, WeightFormat.BF16), null, Activation.NONE, null, out);
     assertThat(values(out)).containsExactly(1, -3, 1.0078125f, 1.015625f);
+    weight = HostTensor.of("w", new float[] {1 + 0x1p-11f, 1 + 0x1.01p-11f, 65504, -0x1p-24f}, 2, 2);
+    backend.linear(x, backend.matrix(weight, WeightFormat.F16), null, Activation.NONE, null, out);
+    assertThat(values(out)).containsExactly(1, 65504, 1 + 0x1p-10f, -0x1p-24f);
     weight = HostTensor.of("w", new float[] {127, 2.5f, -0.5f, 0.25f}, 2, 2);
     backend.linear(x, backend.matrix(weight, WeightFormat.INT8), null, Activation.NONE, null, out);
     assertClose(out, 127, -0.5, 2, 64 * 0.5 / 127);

@@ -61,7 +61,12 @@ public sealed class Weights permits Audit.Recorder {
    */
   public Matrix matrix(String name, long outputs, long inputs) {
     HostTensor checked = linear(name, outputs, inputs);
-    return backend.matrix(checked.dtype() == DType.I8 ? Quantised.widened(checked, scales(name, outputs)) : checked, format);
+    HostTensor weight = checked.dtype() == DType.I8 ? Quantised.widened(checked, scales(name, outputs)) : checked;
+    try {
+      return backend.matrix(weight, format);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(checkpoint.place(prefix + name).file() + ": " + e.getMessage(), e);
+    }
   }
 
   /** A convolution's weight [outputs, inputs, height, width]. */

@@ -9,6 +9,7 @@ import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Matrix;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.runtime.CheckpointException;
 import java.nio.file.Path;
@@ -47,6 +48,16 @@ class WeightsTest {
   void close() {
     backend.close();
     checkpoint.close();
+  }
+
+  @Test
+  void aWeightThatItsFormatCannotHoldIsTheFilesFault() {
+    Path large = dir.resolve("large.safetensors");
+    SafetensorsWriter.write(large, Map.of(), List.of(HostTensor.of("to_q.weight", new float[] {1, 70000}, 1, 2)));
+    try (Checkpoint opened = Checkpoint.open(large)) {
+      assertThatThrownBy(() -> opened.on(backend, WeightFormat.F16).matrix("to_q.weight", 1, 2)).isInstanceOf(CheckpointException.class)
+          .hasMessage(large + ": tensor \"to_q.weight\" holds 70000.0, but the largest f16 is 65504: keep the weights as bf16");
+    }
   }
 
   @Test

@@ -275,9 +275,7 @@ API void emulator_warp_barrier(unsigned mask, int kind) {
   yield();
 }
 
-API void* emulator_slot(int lane, int turn) {
-  return engine.warps[(engine.running - engine.threads.data()) / LANES].slots[turn][lane];
-}
+API void* emulator_slots(int turn) { return engine.warps[(engine.running - engine.threads.data()) / LANES].slots[turn]; }
 
 API int emulator_turn() { return engine.running->turn ^= 1; }
 

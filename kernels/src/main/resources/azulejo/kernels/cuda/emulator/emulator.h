@@ -22,8 +22,8 @@ extern emulator_dim3 emulator_thread, emulator_block, emulator_block_size, emula
 void emulator_block_barrier(int kind, int value, int* count);
 /** Waits for the lanes of `mask`; `kind` must be the same for all. */
 void emulator_warp_barrier(unsigned mask, int kind);
-/** 128 bytes for a lane's part of an exchange; those of a warp's other lanes can be read between this exchange's barrier and the next one's. */
-void* emulator_slot(int lane, int turn);
+/** 128 bytes for each lane's part of an exchange; those of a warp's other lanes can be read between this exchange's barrier and the next one's. */
+void* emulator_slots(int turn);
 /** The turn of the running lane's next exchange, which alternates. */
 int emulator_turn();
 void* emulator_shared(const void* tag, unsigned long bytes);
@@ -62,19 +62,23 @@ inline uint16_t float_to_half(float x) {
 /** Each lane gives a value; after that `at(i)` is lane i's. */
 template <typename T>
 struct Exchange {
-  int turn = emulator_turn();
+  const unsigned char* slots;
 
   Exchange(unsigned mask, const T& mine, int kind) {
     static_assert(sizeof(T) <= 128, "a lane's slot has 128 bytes");
-    memcpy(emulator_slot(emulator_thread.x % 32, turn), &mine, sizeof(T));
+    slots = (const unsigned char*)emulator_slots(emulator_turn());
+    memcpy((void*)(slots + emulator_thread.x % 32 * 128), &mine, sizeof(T));
     emulator_warp_barrier(mask, kind);
   }
 
   T at(int lane) const {
     T value;
-    memcpy(&value, emulator_slot(lane, turn), sizeof(T));
+    memcpy(&value, slots + lane * 128, sizeof(T));
     return value;
   }
+
+  /** Where lane i's lies. */
+  const T& of(int lane) const { return *(const T*)(slots + lane * 128); }
 };
 
 }  // namespace emulator
