@@ -34,9 +34,6 @@ interface Engine {
    */
   Backend backend(String name, int threads);
 
-  /**
-   * @throws azulejo.runtime.CheckpointException when the folder holds no complete model that this build knows
-   * @throws OptionException when the model cannot keep its weights in the format
-   */
+  /** @throws azulejo.runtime.CheckpointException when the folder holds no complete model that this build knows */
   ImageGenerator open(Path folder, Backend backend, WeightFormat format);
 }

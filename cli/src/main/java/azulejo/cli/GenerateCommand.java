@@ -1,7 +1,6 @@
 package azulejo.cli;
 
 import azulejo.kernels.Backend;
-import azulejo.kernels.WeightFormat;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
@@ -105,9 +104,8 @@ final class GenerateCommand implements Runnable {
       description = "Random numbers: philox, or torch for the tokens that the official pipeline draws on a CPU (default: ${DEFAULT-VALUE}).")
   private String rng;
 
-  @Option(names = "--weights", paramLabel = "FORMAT", defaultValue = "f32",
-      description = "Keep the weights of an autoregressive model as f32, bf16, f16 (backend cuda or reference) or int8: narrower ones are read faster and are less exact (default: ${DEFAULT-VALUE}).")
-  private String weights;
+  @Mixin
+  private WeightsOption weightsOption;
 
   @Mixin
   private BackendOption backendOption;
@@ -204,7 +202,7 @@ final class GenerateCommand implements Runnable {
   }
 
   private ImageGenerator open(Backend backend) {
-    return environment.engine().open(environment.resolve(model), backend, weightFormat());
+    return environment.engine().open(environment.resolve(model), backend, weightsOption.format());
   }
 
   private static double secondsSince(long nanoTime) {
@@ -238,13 +236,6 @@ final class GenerateCommand implements Runnable {
       request.size(sides.getFirst(), sides.getLast());
     }
     return request.build();
-  }
-
-  private WeightFormat weightFormat() {
-    return Arrays.stream(WeightFormat.values())
-        .filter(format -> format.name().equalsIgnoreCase(weights))
-        .findFirst()
-        .orElseThrow(() -> new OptionException("--weights must be f32, bf16, f16 or int8, not '" + weights + "'"));
   }
 
   private static <T> void ifGiven(T option, Consumer<T> set) {

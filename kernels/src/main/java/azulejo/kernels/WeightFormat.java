@@ -1,5 +1,7 @@
 package azulejo.kernels;
 
+import java.util.Locale;
+
 /** How a linear layer's weight is kept. A narrower one is read from memory in less time; products are still summed in f32. */
 public enum WeightFormat {
   F32,
@@ -15,6 +17,11 @@ public enum WeightFormat {
 
   /** The largest number of f16. */
   public static final float LARGEST_F16 = 65504;
+
+  /** As options, configurations and descriptions name it: {@code f32}, {@code bf16}, ... */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 
   /**
    * What is kept of {@code weight} [N, K], as floats.

@@ -6,11 +6,9 @@ import azulejo.models.amused.Amused;
 import azulejo.models.llamagen.LlamaGen;
 import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.CheckpointException;
-import azulejo.runtime.OptionException;
 import azulejo.runtime.checkpoint.JsonConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 
 /** The models that this version runs, recognised by their files. */
 public final class Models {
@@ -27,8 +25,8 @@ public final class Models {
   /**
    * Opens a model's folder as it is published. The generator must be closed before the backend.
    *
-   * @param format of the weights that each step of an autoregressive model reads
-   * @throws OptionException when the model keeps its weights in another format
+   * @param format of the linear layers that each step reads: the GPT's, or the transformer's but for those of its adaptive norms. Text encoders, VQ models,
+   *     embeddings, norms and convolutions stay in F32
    * @throws CheckpointException when there is no such model, or it is broken, or of a kind that this version does not run
    */
   public static ImageGenerator open(Path folder, Backend backend, WeightFormat format) {
@@ -44,13 +42,10 @@ public final class Models {
       }
       throw new CheckpointException(folder + " has no model_index.json, so it is not a model that can generate: " + RUNS);
     }
-    if (format != WeightFormat.F32) {
-      throw new OptionException("only LlamaGen's weights can be kept as " + format.name().toLowerCase(Locale.ROOT) + ": leave the format out");
-    }
     String pipeline = JsonConfig.read(index).text("_class_name");
     return switch (pipeline) {
-      case "AmusedPipeline" -> Amused.open(folder, backend);
-      case "VQDiffusionPipeline" -> VqDiffusion.open(folder, backend);
+      case "AmusedPipeline" -> Amused.open(folder, backend, format);
+      case "VQDiffusionPipeline" -> VqDiffusion.open(folder, backend, format);
       default -> throw new CheckpointException(folder + " is a model for " + pipeline + ", which is not in this version yet: " + RUNS);
     };
   }

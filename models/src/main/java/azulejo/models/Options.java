@@ -1,5 +1,6 @@
 package azulejo.models;
 
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.sampling.Intervention;
 import java.util.LinkedHashMap;
@@ -52,6 +53,11 @@ public final class Options {
     request.probe().drawSeed().ifPresent(seed -> map.put("draw_seed", seed));
     request.probe().interventions().stream().collect(Collectors.groupingBy(Intervention::name, LinkedHashMap::new,
         Collectors.mapping(Intervention::setting, Collectors.joining(", ")))).forEach(map::put);
+  }
+
+  /** The number of parameters as a description has it, with the format of weights that are not kept in full: {@code 8.0 M parameters (bf16)}. */
+  public static String parameters(long count, WeightFormat format) {
+    return String.format(Locale.ROOT, "%.1f M parameters", count / 1e6) + (format == WeightFormat.F32 ? "" : " (" + format.label() + ")");
   }
 
   public static int steps(GenerationRequest request, int absent) {

@@ -1,6 +1,7 @@
 package azulejo.models;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.CheckpointException;
 import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
@@ -42,11 +43,16 @@ public final class PipelineFolder implements AutoCloseable {
     return JsonConfig.read(path.resolve(component).resolve(file));
   }
 
-  /** The component's weights, mapped until {@link #close}. */
+  /** The component's weights at full precision, mapped until {@link #close}. */
   public Weights weights(String component) {
+    return weights(component, WeightFormat.F32);
+  }
+
+  /** The component's weights, those of its linear layers in {@code format}, mapped until {@link #close}. */
+  public Weights weights(String component, WeightFormat format) {
     Checkpoint checkpoint = Checkpoint.open(path.resolve(component));
     checkpoints.add(checkpoint);
-    return checkpoint.on(b);
+    return checkpoint.on(b, format);
   }
 
   /** @param vocabSize of the text encoder that reads its tokens */

@@ -7,7 +7,6 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.runtime.CheckpointException;
-import azulejo.runtime.OptionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,10 +56,13 @@ class ModelsTest {
     }
   }
 
-  @Test
-  void keepsOtherModelsWeightsAtFullPrecision() {
-    assertThatThrownBy(() -> Models.open(DEMO.resolve("masked"), backend, WeightFormat.BF16)).isInstanceOf(OptionException.class)
-        .hasMessage("only LlamaGen's weights can be kept as bf16: leave the format out");
+  @ParameterizedTest
+  @CsvSource({"masked, aMUSEd", "diffusion, VQ-Diffusion", "autoregressive, LlamaGen of captions"})
+  void everyModelSaysHowItsWeightsAreKept(String folder, String name) {
+    try (ImageGenerator model = Models.open(DEMO.resolve(folder), backend, WeightFormat.BF16)) {
+      assertThat(model.description()).matches(name + ", [0-9.]+ M parameters \\(bf16\\), 16x16 grid .*");
+      assertThat(model.resolve(GenerationRequest.of("a red star", 1))).containsEntry("weights", "bf16");
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.Image;
 import azulejo.models.amused.Amused;
 import java.nio.file.Files;
@@ -12,7 +13,7 @@ final class AmusedParity {
   private AmusedParity() {}
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (Amused model = Amused.open(dir, backend)) {
+    try (Amused model = Amused.open(dir, backend, WeightFormat.F32)) {
       goldens.file("text_encoder.safetensors").ifPresent(golden ->
           checks.attempt("text encoder", () -> TextEncoderParity.check(golden, model.tokenizer(), model.textEncoder(), backend, checks)));
       goldens.file("transformer.safetensors").ifPresent(golden ->

@@ -33,7 +33,7 @@ final class DemoParity {
   }
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (Amused model = Amused.open(beside(dir, "masked"), backend)) {
+    try (Amused model = Amused.open(beside(dir, "masked"), backend, WeightFormat.F32)) {
       checks.section("masked");
       Goldens.Golden golden = goldens.file("masked.safetensors").orElseThrow();
       checks.attempt("step", () -> step(golden.at("step"), model, backend, checks));
@@ -108,7 +108,7 @@ final class DemoParity {
   }
 
   private static void diffusion(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
-    try (VqDiffusion model = VqDiffusion.open(folder, backend)) {
+    try (VqDiffusion model = VqDiffusion.open(folder, backend, WeightFormat.F32)) {
       checks.section("diffusion");
       checks.attempt("step", () -> {
         HostTensor text;

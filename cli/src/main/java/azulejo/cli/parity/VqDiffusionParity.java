@@ -2,6 +2,7 @@ package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
@@ -16,7 +17,7 @@ final class VqDiffusionParity {
   private VqDiffusionParity() {}
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (VqDiffusion model = VqDiffusion.open(dir, backend)) {
+    try (VqDiffusion model = VqDiffusion.open(dir, backend, WeightFormat.F32)) {
       goldens.file("text_encoder.safetensors").ifPresent(golden -> {
         checks.section("text encoder");
         JsonNode prompts = golden.metadata("prompts");

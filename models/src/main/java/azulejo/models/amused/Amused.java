@@ -1,6 +1,7 @@
 package azulejo.models.amused;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
@@ -36,6 +37,7 @@ public final class Amused implements ImageGenerator {
 
   private final PipelineFolder folder;
   private final Backend b;
+  private final WeightFormat format;
   private final ClipTokenizer tokenizer;
   private final ClipTextEncoder textEncoder;
   private final UVit2D transformer;
@@ -43,9 +45,10 @@ public final class Amused implements ImageGenerator {
   private final MaskSchedule.Curve curve;
   private final int maskId;
 
-  private Amused(PipelineFolder folder, Backend b) {
+  private Amused(PipelineFolder folder, Backend b, WeightFormat format) {
     this.folder = folder;
     this.b = b;
+    this.format = format;
     JsonConfig scheduler = folder.config("scheduler", "scheduler_config.json");
     maskId = scheduler.integer("mask_token_id");
     curve = switch (scheduler.text("masking_schedule", "cosine")) {
@@ -59,17 +62,18 @@ public final class Amused implements ImageGenerator {
     requireFit(textConfig, transformerConfig, vqConfig, scheduler);
     tokenizer = folder.clipTokenizer(textConfig.vocabSize());
     textEncoder = new ClipTextEncoder(textConfig, folder.weights("text_encoder"));
-    transformer = new UVit2D(transformerConfig, folder.weights("transformer"));
+    transformer = new UVit2D(transformerConfig, folder.weights("transformer", format));
     vqvae = new VqModel(vqConfig, folder.weights("vqvae"));
   }
 
   /**
    * Opens a pipeline folder. The generator must be closed before the backend.
    *
+   * @param format of the transformer's linear layers, but for those of its adaptive norms
    * @throws CheckpointException when a component is missing or broken, or the components do not fit together
    */
-  public static Amused open(Path folder, Backend b) {
-    return PipelineFolder.open(folder, b, opened -> new Amused(opened, b));
+  public static Amused open(Path folder, Backend b, WeightFormat format) {
+    return PipelineFolder.open(folder, b, opened -> new Amused(opened, b, format));
   }
 
   private void requireFit(ClipTextEncoder.Config text, UVit2D.Config denoiser, VqModel.Config vq, JsonConfig scheduler) {
@@ -90,7 +94,7 @@ public final class Amused implements ImageGenerator {
   @Override
   public String description() {
     int size = transformer.config().sampleSize();
-    return String.format("aMUSEd, %.1f M parameters, %dx%d grid of %d codes", folder.parameters() / 1e6, size, size,
+    return String.format("aMUSEd, %s, %dx%d grid of %d codes", Options.parameters(folder.parameters(), format), size, size,
         transformer.config().codebookSize());
   }
 
@@ -161,7 +165,7 @@ public final class Amused implements ImageGenerator {
     Options.fit(request, codes());
     int factor = vqvae.config().factor();
     int unit = transformer.config().resampled() ? 2 * factor : factor;
-    return AmusedSettings.of(request, curve, transformer.config().sampleSize(), factor, unit);
+    return AmusedSettings.of(request, curve, format, transformer.config().sampleSize(), factor, unit);
   }
 
   /** Unmaps the checkpoint. */

@@ -1,5 +1,6 @@
 package azulejo.models.amused;
 
+import azulejo.kernels.WeightFormat;
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
@@ -18,7 +19,8 @@ import java.util.Map;
  * @param guidance at most 1 where there is none
  * @param factor pixels that a code covers in each direction
  */
-record AmusedSettings(GenerationRequest request, List<String> negativePrompts, MaskSchedule schedule, float guidance, int width, int height, int factor) {
+record AmusedSettings(GenerationRequest request, List<String> negativePrompts, MaskSchedule schedule, float guidance, int width, int height, int factor,
+    WeightFormat format) {
   private static final int DEFAULT_STEPS = 12;
   private static final double DEFAULT_GUIDANCE = 10;
   private static final int MAX_SIDE = 16_384;
@@ -29,7 +31,7 @@ record AmusedSettings(GenerationRequest request, List<String> negativePrompts, M
    * @param unit pixels that width and height must be a multiple of
    * @throws OptionException naming the option
    */
-  static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, int sampleSize, int factor, int unit) {
+  static AmusedSettings of(GenerationRequest request, MaskSchedule.Curve curve, WeightFormat format, int sampleSize, int factor, int unit) {
     request.allow("aMUSEd", Option.PROMPT, Option.NEGATIVE_PROMPT, Option.STEPS, Option.TEMPERATURE, Option.PATH_SEED);
     Options.images(request);
     int steps = Options.steps(request, DEFAULT_STEPS);
@@ -43,7 +45,7 @@ record AmusedSettings(GenerationRequest request, List<String> negativePrompts, M
     int height = pixels("height", request.height().orElse(sampleSize * factor), unit);
     Options.require(width > factor || height > factor || steps == 1, "a picture of " + width + "x" + height + " pixels has a single token, which takes one step, not "
         + steps);
-    return new AmusedSettings(request, negativePrompts(request, guidance), schedule, (float) guidance, width, height, factor);
+    return new AmusedSettings(request, negativePrompts(request, guidance), schedule, (float) guidance, width, height, factor, format);
   }
 
   private static List<String> negativePrompts(GenerationRequest request, double guidance) {
@@ -99,6 +101,7 @@ record AmusedSettings(GenerationRequest request, List<String> negativePrompts, M
       map.put("negative_prompt", negativePrompts.stream().distinct().count() == 1 ? negativePrompts.getFirst() : negativePrompts);
     }
     map.put("temperature", List.of(schedule.temperatureFrom(), schedule.temperatureTo()));
+    map.put("weights", format.label());
     Options.describe(request, map);
     return map;
   }

@@ -28,7 +28,7 @@ final class TransformerLayer {
       int width = c.hiddenSize();
       Tensor weight = c.lnElementwiseAffine() ? w.tensor("norm.weight", width) : null;
       Tensor bias = kind == Norm.LAYER && c.lnElementwiseAffine() && c.useBias() ? w.tensor("norm.bias", width) : null;
-      return new AdaNorm(kind, Linear.load(w, "linear", 2 * width, width, c.useBias()), weight, bias, c.layerNormEps());
+      return new AdaNorm(kind, Linear.load(w.inFull(), "linear", 2 * width, width, c.useBias()), weight, bias, c.layerNormEps());
     }
 
     Tensor condition(Backend b, Tensor activated) {

@@ -95,7 +95,7 @@ final class UVitBlock {
       gamma = w.tensor("channelwise_norm.gamma", 1, 1, 1, inner).reshape(inner);
       beta = w.tensor("channelwise_norm.beta", 1, 1, 1, inner).reshape(inner);
       channelwiseLinear2 = Linear.load(w, "channelwise_linear_2", channels, inner, c.useBias());
-      condEmbedsMapper = Linear.load(w, "cond_embeds_mapper", 2 * channels, c.hiddenSize(), c.useBias());
+      condEmbedsMapper = Linear.load(w.inFull(), "cond_embeds_mapper", 2 * channels, c.hiddenSize(), c.useBias());
     }
 
     Tensor condition(Tensor activated) {

@@ -25,7 +25,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -205,11 +204,11 @@ public final class LlamaGen implements ImageGenerator {
 
   @Override
   public String description() {
-    double millions = checkpoints.stream().mapToLong(Checkpoint::parameters).sum() / 1e6;
+    long parameters = checkpoints.stream().mapToLong(Checkpoint::parameters).sum();
     int side = sizes.getFirst() / vq.config().factor();
     String what = textEncoder == null ? "of classes" : "of captions";
-    return String.format(Locale.ROOT, "LlamaGen%s %s, %.1f M parameters%s, %dx%d grid of %d codes", gpt.config().name().isEmpty() ? "" : " GPT-" + gpt.config().name(),
-        what, millions, format == WeightFormat.F32 ? "" : " (" + format.name().toLowerCase(Locale.ROOT) + ")", side, side, gpt.config().codes());
+    return String.format("LlamaGen%s %s, %s, %dx%d grid of %d codes", gpt.config().name().isEmpty() ? "" : " GPT-" + gpt.config().name(), what,
+        Options.parameters(parameters, format), side, side, gpt.config().codes());
   }
 
   public Gpt gpt() {

@@ -10,7 +10,6 @@ import azulejo.runtime.OptionException;
 import azulejo.runtime.walk.RasterWalk;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -109,7 +108,7 @@ record LlamaGenSettings(GenerationRequest request, Draw draw, int guidanceInterv
     map.put("temperature", draw.temperature());
     map.put("top_k", draw.topK());
     map.put("top_p", draw.topP());
-    map.put("weights", format.name().toLowerCase(Locale.ROOT));
+    map.put("weights", format.label());
     Options.describe(request, map);
     return map;
   }

@@ -28,7 +28,7 @@ final class TransformerBlock {
   /** @param emb [timesteps, C] */
   private record AdaNorm(Tensor emb, Linear linear) {
     static AdaNorm load(Weights w, Transformer2D.Config c) {
-      return new AdaNorm(w.tensor("emb.weight", c.numEmbedsAdaNorm(), c.width()), Linear.load(w, "linear", 2 * c.width(), c.width(), true));
+      return new AdaNorm(w.tensor("emb.weight", c.numEmbedsAdaNorm(), c.width()), Linear.load(w.inFull(), "linear", 2 * c.width(), c.width(), true));
     }
 
     Tensor modulation(Backend b, int timesteps) {

@@ -5,6 +5,7 @@ import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Tensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
 import azulejo.models.GenerationRequest;
@@ -38,6 +39,7 @@ public final class VqDiffusion implements ImageGenerator {
 
   private final PipelineFolder folder;
   private final Backend b;
+  private final WeightFormat format;
   private final ClipTokenizer tokenizer;
   private final ClipTextEncoder textEncoder;
   private final Transformer2D transformer;
@@ -45,9 +47,10 @@ public final class VqDiffusion implements ImageGenerator {
   private final DiffusionSchedule schedule;
   private final Optional<Tensor> unconditional;
 
-  private VqDiffusion(PipelineFolder folder, Backend b) {
+  private VqDiffusion(PipelineFolder folder, Backend b, WeightFormat format) {
     this.folder = folder;
     this.b = b;
+    this.format = format;
     ClipTextEncoder.Config textConfig = ClipTextEncoder.Config.of(folder.config("text_encoder"));
     Transformer2D.Config transformerConfig = Transformer2D.Config.of(folder.config("transformer"));
     VqModel.Config vqConfig = VqModel.Config.of(folder.config("vqvae"));
@@ -61,7 +64,7 @@ public final class VqDiffusion implements ImageGenerator {
     schedule = schedule(scheduler, transformerConfig);
     tokenizer = folder.clipTokenizer(textConfig.vocabSize());
     textEncoder = new ClipTextEncoder(textConfig, folder.weights("text_encoder"));
-    transformer = new Transformer2D(transformerConfig, folder.weights("transformer"));
+    transformer = new Transformer2D(transformerConfig, folder.weights("transformer", format));
     vqvae = new VqModel(vqConfig, folder.weights("vqvae"));
     unconditional = unconditional();
   }
@@ -69,10 +72,11 @@ public final class VqDiffusion implements ImageGenerator {
   /**
    * Opens a pipeline folder. The generator must be closed before the backend.
    *
+   * @param format of the transformer's linear layers, but for those of its adaptive norms
    * @throws CheckpointException when a component is missing or broken, or the components do not fit together
    */
-  public static VqDiffusion open(Path folder, Backend b) {
-    return PipelineFolder.open(folder, b, opened -> new VqDiffusion(opened, b));
+  public static VqDiffusion open(Path folder, Backend b, WeightFormat format) {
+    return PipelineFolder.open(folder, b, opened -> new VqDiffusion(opened, b, format));
   }
 
   private static DiffusionSchedule schedule(JsonConfig json, Transformer2D.Config transformer) {
@@ -105,9 +109,8 @@ public final class VqDiffusion implements ImageGenerator {
   @Override
   public String description() {
     int size = transformer.config().sampleSize();
-    return String.format("VQ-Diffusion, %.1f M parameters, %dx%d grid of %d codes, %d timesteps", folder.parameters() / 1e6, size, size,
-        schedule.codes(),
-        schedule.timesteps());
+    return String.format("VQ-Diffusion, %s, %dx%d grid of %d codes, %d timesteps", Options.parameters(folder.parameters(), format), size, size,
+        schedule.codes(), schedule.timesteps());
   }
 
   public ClipTokenizer tokenizer() {
@@ -201,7 +204,7 @@ public final class VqDiffusion implements ImageGenerator {
 
   VqDiffusionSettings settings(GenerationRequest request) {
     Options.fit(request, codes());
-    return VqDiffusionSettings.of(request, family(), schedule.timesteps(), transformer.config().sampleSize(), vqvae.config().factor());
+    return VqDiffusionSettings.of(request, family(), format, schedule.timesteps(), transformer.config().sampleSize(), vqvae.config().factor());
   }
 
   /** Unmaps the checkpoint. */

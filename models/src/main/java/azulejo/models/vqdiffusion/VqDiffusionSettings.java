@@ -1,5 +1,6 @@
 package azulejo.models.vqdiffusion;
 
+import azulejo.kernels.WeightFormat;
 import azulejo.models.Generation;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Option;
@@ -18,7 +19,7 @@ import java.util.OptionalInt;
  * @param side of the grid, in codes
  * @param factor pixels that a code covers in each direction
  */
-record VqDiffusionSettings(GenerationRequest request, int steps, float guidance, float truncation, int side, int factor) {
+record VqDiffusionSettings(GenerationRequest request, int steps, float guidance, float truncation, int side, int factor, WeightFormat format) {
   private static final int DEFAULT_STEPS = 100;
   private static final double DEFAULT_GUIDANCE = 5;
   private static final double DEFAULT_TRUNCATION = 1;
@@ -28,7 +29,7 @@ record VqDiffusionSettings(GenerationRequest request, int steps, float guidance,
    * @param side of the only grid that the model knows
    * @throws OptionException naming the option
    */
-  static VqDiffusionSettings of(GenerationRequest request, String family, int timesteps, int side, int factor) {
+  static VqDiffusionSettings of(GenerationRequest request, String family, WeightFormat format, int timesteps, int side, int factor) {
     request.allow(family, Option.PROMPT, Option.STEPS, Option.TRUNCATION, Option.PATH_SEED, Option.ARGMAX_TRANSITION);
     Options.images(request);
     int steps = Options.steps(request, Math.min(DEFAULT_STEPS, timesteps));
@@ -38,7 +39,7 @@ record VqDiffusionSettings(GenerationRequest request, int steps, float guidance,
     Options.require(truncation >= 0 && truncation <= 1, "the truncation must be a number from 0 to 1 (1 is off), not " + truncation);
     requireSide("width", request.width(), side * factor);
     requireSide("height", request.height(), side * factor);
-    return new VqDiffusionSettings(request, steps, (float) guidance, (float) truncation, side, factor);
+    return new VqDiffusionSettings(request, steps, (float) guidance, (float) truncation, side, factor, format);
   }
 
   private static void requireSide(String option, OptionalInt value, int pixels) {
@@ -72,6 +73,7 @@ record VqDiffusionSettings(GenerationRequest request, int steps, float guidance,
     map.put("steps", steps);
     map.put("guidance", guidance);
     map.put("truncation", truncation);
+    map.put("weights", format.label());
     Options.describe(request, map);
     return map;
   }

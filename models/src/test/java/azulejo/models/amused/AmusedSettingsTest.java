@@ -3,6 +3,7 @@ package azulejo.models.amused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import azulejo.kernels.WeightFormat;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.models.Probe;
@@ -19,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Defaults are those of diffusers' AmusedPipeline; the model is one of 16 x 16 tokens of 16 pixels that may be halved, as aMUSEd-512's grid. */
 class AmusedSettingsTest {
   private static AmusedSettings resolve(GenerationRequest request) {
-    return AmusedSettings.of(request, MaskSchedule.Curve.COSINE, 16, 16, 32);
+    return AmusedSettings.of(request, MaskSchedule.Curve.COSINE, WeightFormat.F32, 16, 16, 32);
   }
 
   private static GenerationRequest request(List<String> prompts, List<String> negative, int images, OptionalInt steps, OptionalDouble guidance,
@@ -32,7 +33,7 @@ class AmusedSettingsTest {
   void fillsInTheOfficialDefaults() {
     Map<String, Object> map = resolve(GenerationRequest.of("a tile", 3)).toMap("aMUSEd");
     assertThat(map.toString()).isEqualTo("{model=aMUSEd, width=256, height=256, steps=12, guidance=10.0, negative_prompt=, temperature=[2.0, 0.0], "
-        + "seed=3, rng=philox}");
+        + "weights=f32, seed=3, rng=philox}");
   }
 
   @Test
@@ -40,7 +41,7 @@ class AmusedSettingsTest {
     AmusedSettings settings = resolve(request(List.of("a", "b"), List.of("x", "y"), 3, OptionalInt.of(4), OptionalDouble.of(2.5), List.of(4.0, 1.0),
         OptionalInt.of(96), OptionalInt.of(64)));
     assertThat(settings.toMap("aMUSEd").toString()).isEqualTo(
-        "{model=aMUSEd, width=96, height=64, steps=4, guidance=2.5, negative_prompt=[x, y], temperature=[4.0, 1.0], seed=7, rng=torch}");
+        "{model=aMUSEd, width=96, height=64, steps=4, guidance=2.5, negative_prompt=[x, y], temperature=[4.0, 1.0], weights=f32, seed=7, rng=torch}");
     assertThat(settings.gridWidth()).isEqualTo(6);
     assertThat(settings.gridHeight()).isEqualTo(4);
     assertThat(settings.cells()).isEqualTo(24);
@@ -96,7 +97,7 @@ class AmusedSettingsTest {
         OptionalInt.empty()))).isInstanceOf(OptionException.class).hasMessage("a prompt is needed");
     GenerationRequest single = request(List.of("a"), List.of(), 1, OptionalInt.of(2), OptionalDouble.empty(), List.of(), OptionalInt.of(16),
         OptionalInt.of(16));
-    assertThatThrownBy(() -> AmusedSettings.of(single, MaskSchedule.Curve.COSINE, 16, 16, 16)).isInstanceOf(OptionException.class)
+    assertThatThrownBy(() -> AmusedSettings.of(single, MaskSchedule.Curve.COSINE, WeightFormat.F32, 16, 16, 16)).isInstanceOf(OptionException.class)
         .hasMessage("a picture of 16x16 pixels has a single token, which takes one step, not 2");
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.models.GeneratedImage;
 import azulejo.models.GenerationListener;
@@ -39,7 +40,7 @@ class AmusedTest {
   @BeforeAll
   static void open() {
     backend = new ReferenceBackend();
-    model = Amused.open(Path.of("../demo/masked"), backend);
+    model = Amused.open(Path.of("../demo/masked"), backend, WeightFormat.F32);
   }
 
   @AfterAll
@@ -206,7 +207,7 @@ class AmusedTest {
     try (Checkpoint sound = Checkpoint.open(demo.resolve(component))) {
       SafetensorsWriter.write(file, Map.of(), sound.names().stream().map(sound::tensor).map(t -> t.name().equals(tensor) ? nan(t) : t).toList());
     }
-    try (Amused damaged = Amused.open(folder, backend)) {
+    try (Amused damaged = Amused.open(folder, backend, WeightFormat.F32)) {
       damaged.generate(request(List.of("a red star"), 1, 2, 3, Rng.PHILOX), GenerationListener.NONE);
     }
   }

@@ -3,6 +3,7 @@ package azulejo.models.vqdiffusion;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import azulejo.kernels.WeightFormat;
 import azulejo.models.GenerationRequest;
 import azulejo.models.GenerationRequest.Rng;
 import azulejo.runtime.OptionException;
@@ -19,27 +20,27 @@ class VqDiffusionSettingsTest {
   private static VqDiffusionSettings resolve(Consumer<GenerationRequest.Builder> options) {
     GenerationRequest.Builder request = GenerationRequest.builder().prompts(List.of("a tile")).seed(3);
     options.accept(request);
-    return VqDiffusionSettings.of(request.build(), "VQ-Diffusion", 100, 32, 8);
+    return VqDiffusionSettings.of(request.build(), "VQ-Diffusion", WeightFormat.F32, 100, 32, 8);
   }
 
   @Test
   void fillsInTheOfficialDefaults() {
     assertThat(resolve(_ -> {}).toMap("VQ-Diffusion").toString()).isEqualTo(
-        "{model=VQ-Diffusion, width=256, height=256, steps=100, guidance=5.0, truncation=1.0, seed=3, rng=philox}");
+        "{model=VQ-Diffusion, width=256, height=256, steps=100, guidance=5.0, truncation=1.0, weights=f32, seed=3, rng=philox}");
   }
 
   @Test
   void keepsWhatIsAskedFor() {
     VqDiffusionSettings settings = resolve(r -> r.steps(25).guidance(1).truncation(0.86).rng(Rng.TORCH).size(256, 256).imagesPerPrompt(2));
     assertThat(settings.toMap("VQ-Diffusion").toString()).isEqualTo(
-        "{model=VQ-Diffusion, width=256, height=256, steps=25, guidance=1.0, truncation=0.86, seed=3, rng=torch}");
+        "{model=VQ-Diffusion, width=256, height=256, steps=25, guidance=1.0, truncation=0.86, weights=f32, seed=3, rng=torch}");
     assertThat(settings.guided()).isFalse();
     assertThat(settings.cells()).isEqualTo(1024);
   }
 
   @Test
   void aModelOfFewerTimestepsTakesThemAll() {
-    assertThat(VqDiffusionSettings.of(GenerationRequest.of("a tile", 3), "VQ-Diffusion", 25, 16, 4).steps()).isEqualTo(25);
+    assertThat(VqDiffusionSettings.of(GenerationRequest.of("a tile", 3), "VQ-Diffusion", WeightFormat.F32, 25, 16, 4).steps()).isEqualTo(25);
   }
 
   private static Stream<Arguments> wrong() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.kernels.reference.ReferenceBackend;
 import azulejo.models.GeneratedImage;
 import azulejo.models.Generation;
@@ -41,7 +42,7 @@ class VqDiffusionTest {
   @BeforeAll
   static void open() {
     backend = new ReferenceBackend();
-    model = VqDiffusion.open(TINY, backend);
+    model = VqDiffusion.open(TINY, backend, WeightFormat.F32);
   }
 
   @AfterAll
@@ -139,7 +140,7 @@ class VqDiffusionTest {
     assertThat(text).contains(from);
     Files.delete(file);
     Files.writeString(file, text.replace(from, to));
-    assertThatThrownBy(() -> VqDiffusion.open(copy, backend).close()).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> VqDiffusion.open(copy, backend, WeightFormat.F32).close()).isInstanceOf(CheckpointException.class)
         .hasMessageContaining(copy.toString())
         .hasMessageContaining(message);
   }
@@ -153,7 +154,7 @@ class VqDiffusionTest {
     Files.delete(config);
     Files.writeString(config, text.replace("\"learnable\": true", "\"learnable\": false"));
     GenerationRequest request = request("").guidance(3).build();
-    try (VqDiffusion other = VqDiffusion.open(copy, backend)) {
+    try (VqDiffusion other = VqDiffusion.open(copy, backend, WeightFormat.F32)) {
       List<float[]> rows = new ArrayList<>();
       other.generate(request, GenerationListener.NONE, (name, value) -> {
         if (name.equals("encoder_hidden_states")) {

@@ -5,7 +5,6 @@ import azulejo.models.GenerationRequest;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -49,7 +48,7 @@ public record Model(String name, Path folder, OptionalInt steps, OptionalDouble 
     topP.ifPresent(value -> fields.put("top-p", value));
     truncation.ifPresent(value -> fields.put("truncation", value));
     if (weights != WeightFormat.F32) {
-      fields.put("weights", weights.name().toLowerCase(Locale.ROOT));
+      fields.put("weights", weights.label());
     }
     usage.ifPresent(file -> fields.put("usage", file.toString()));
     return fields;

@@ -27,7 +27,7 @@ public final class Audit {
   private static final int MAX_TENSORS = 100_000;
   private static final long MAX_ZEROS = 1 << 24;
 
-  /** What the model does with a tensor. */
+  /** What the model does with a tensor; a matrix is one that is kept in the format asked for, and one of {@link Weights#inFull} a tensor as others. */
   public enum Use { TENSOR, MATRIX, FILTER, HOST }
 
   /** How a tensor was found. */
@@ -48,7 +48,7 @@ public final class Audit {
 
   /** @param backend for what a model makes of its own, such as tables of positions */
   public Weights weights(Backend backend) {
-    return new Recorder(this, backend, "");
+    return new Recorder(this, backend, Use.MATRIX, "");
   }
 
   /** In the order in which the model asked. */
@@ -94,15 +94,22 @@ public final class Audit {
   /** Reads as {@link Weights} do, notes the outcome and places nothing. */
   static final class Recorder extends Weights {
     private final Audit audit;
+    private final Use ofMatrices;
 
-    private Recorder(Audit audit, Backend backend, String prefix) {
+    private Recorder(Audit audit, Backend backend, Use ofMatrices, String prefix) {
       super(audit.checkpoint, backend, WeightFormat.F32, prefix);
       this.audit = audit;
+      this.ofMatrices = ofMatrices;
     }
 
     @Override
     public Weights at(String name) {
-      return new Recorder(audit, backend(), prefix + name + ".");
+      return new Recorder(audit, backend(), ofMatrices, prefix + name + ".");
+    }
+
+    @Override
+    public Weights inFull() {
+      return new Recorder(audit, backend(), Use.TENSOR, prefix);
     }
 
     @Override
@@ -119,7 +126,7 @@ public final class Audit {
     public Matrix matrix(String name, long outputs, long inputs) {
       Shape shape = implied(name, outputs, inputs);
       Matrix placeholder = new NoMatrix(shape.size(0), shape.size(1));
-      return note(name, Use.MATRIX, shape, () -> {
+      return note(name, ofMatrices, shape, () -> {
         if (linear(name, outputs, inputs).dtype() == DType.I8) {
           scales(name, outputs);
         }

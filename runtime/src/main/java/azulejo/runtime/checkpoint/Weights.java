@@ -40,6 +40,11 @@ public sealed class Weights permits Audit.Recorder {
     return at(Integer.toString(index));
   }
 
+  /** The same tensors with every matrix in F32, for the linear layers that are no part of what a format is asked for. */
+  public Weights inFull() {
+    return new Weights(checkpoint, backend, WeightFormat.F32, prefix);
+  }
+
   /** Whether the tensor is in the checkpoint. */
   public boolean has(String name) {
     return checkpoint.has(prefix + name);

@@ -28,7 +28,7 @@ class AuditTest {
   @Test
   void notesWhatIsAskedForAndGoesOn() {
     write(HostTensor.of("norm.weight", new float[3], 3), HostTensor.of("q.weight", new float[6], 2, 3, 1, 1), HostTensor.of("conv.weight", new float[4], 1, 1, 2, 2),
-        HostTensor.of("table", new int[3], 3), HostTensor.of("unread", new float[1], 1));
+        HostTensor.of("norm.linear.weight", new float[6], 2, 3), HostTensor.of("table", new int[3], 3), HostTensor.of("unread", new float[1], 1));
     try (Checkpoint checkpoint = Checkpoint.open(dir)) {
       Audit audit = new Audit(checkpoint);
       Weights weights = audit.weights(backend);
@@ -37,6 +37,7 @@ class AuditTest {
       assertThat(weights.at("norm").tensor("gain", 4).shape()).isEqualTo(Shape.of(4));
       assertThat(weights.matrix("q.weight", 2, 3).outputs()).isEqualTo(2);
       assertThat(weights.matrix("k.weight", 5, 3).outputs()).isEqualTo(5);
+      assertThat(weights.inFull().at("norm").matrix("linear.weight", 2, 3).outputs()).isEqualTo(2);
       assertThat(weights.filter("conv.weight", 1, 1, 3, 3).height()).isEqualTo(3);
       assertThat(weights.host("table", 3).toInts()).hasSize(3);
       assertThat(weights.host("lost", 2).toFloats()).containsExactly(0, 0);
@@ -45,6 +46,7 @@ class AuditTest {
           tuple("norm.gain", Use.TENSOR, Verdict.MISSING),
           tuple("q.weight", Use.MATRIX, Verdict.FOUND),
           tuple("k.weight", Use.MATRIX, Verdict.MISSING),
+          tuple("norm.linear.weight", Use.TENSOR, Verdict.FOUND),
           tuple("conv.weight", Use.FILTER, Verdict.WRONG),
           tuple("table", Use.HOST, Verdict.FOUND),
           tuple("lost", Use.HOST, Verdict.MISSING));
