@@ -43,10 +43,12 @@ class BundleTest {
 
     Path bundle = Files.move(dir.resolve("made here"), dir.resolve("a bundle")); // it may be moved
     assertThat(bytes(bundle)).isLessThan(MOST_BYTES);
+    assertThat(bundle).isDirectoryContaining("glob:**/LICENSE").isDirectoryContaining("glob:**/README.txt");
+    assertThat(bundle.resolve("licences")).isDirectoryContaining("glob:**/lwjgl").isDirectoryContaining("glob:**/sqlite-jdbc-*");
     Path link = Files.createSymbolicLink(dir.resolve("link"), bundle.resolve("azulejo"));
     List<String> bare = List.of("env", "-i", "PATH=/usr/bin:/bin", "JAVA_HOME=/nowhere", link.toString());
 
-    assertThat(run(bare, "--version").out).isEqualTo(run(clone, "--version").out).matches("azulejo \\d\\S+, Java \\S+\n");
+    assertThat(run(bare, "--version").out).matches("azulejo \\d\\S+, Java \\S+\n");
     assertThat(run(bare, "devices").out.lines()).anyMatch(line -> line.startsWith("vector ") && line.endsWith(" (default)"));
     assertThat(run(bare, "bundle", "another").err).startsWith("azulejo: the Java in " + bundle.resolve("runtime") + " has no jlink").hasLineCount(1);
 

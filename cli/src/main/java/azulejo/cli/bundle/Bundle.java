@@ -83,6 +83,8 @@ public final class Bundle {
       Jars.copy(jar, lib);
       Jars.copyLicences(jar, folder.resolve("licences").resolve(jar.getFileName().toString().replaceAll("\\.jar$", "")));
     }
+    Path lwjgl = Files.createDirectories(folder.resolve("licences/lwjgl")); // whose jars have none
+    Files.write(lwjgl.resolve("LICENSE"), resource("LICENSE-lwjgl.txt"));
     Files.write(lib.resolve("launch.sh"), resource("launch.sh"));
     Path launcher = Files.write(folder.resolve("azulejo"), resource("azulejo"));
     Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
