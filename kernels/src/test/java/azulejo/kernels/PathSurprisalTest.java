@@ -4,20 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class PathSurprisalTest {
-  static List<Supplier<Backend>> backends() {
-    return ConformanceTest.CPU;
-  }
-
   /** Rates alike, apart by a factor of e^30, and apart by up to e^300. */
   @Test
   void itIsTheSumOverAllOrdersInWhichTheSetMayArriveFirst() {
@@ -121,65 +111,8 @@ class PathSurprisalTest {
     }
   }
 
-  /** 20 000 images of five open cells, two of which are masked again: ten sets. (See {@link ChiSquare} for the threshold.) */
-  @ParameterizedTest
-  @MethodSource("backends")
-  void remaskChoosesSetsWithTheseProbabilities(Supplier<Backend> factory) {
-    int batch = 20_000;
-    int cells = 5;
-    float[] p = {0.9f, 0.4f, 0.05f, 0.3f, 0.6f};
-    for (float temperature : new float[] {0.5f, 2, 8}) {
-      Map<Integer, Integer> counts = new HashMap<>();
-      try (Backend b = factory.get()) {
-        int[] open = new int[batch * cells];
-        float[] probability = new float[batch * cells];
-        int[] count = new int[batch];
-        long[] keys = new long[2 * batch];
-        Arrays.fill(count, cells);
-        for (int i = 0; i < open.length; i++) {
-          open[i] = i % cells;
-          probability[i] = p[i % cells];
-        }
-        for (int i = 0; i < batch; i++) {
-          keys[2 * i] = 99;
-          keys[2 * i + 1] = i;
-        }
-        Tensor grid = b.tensor(HostTensor.of("grid", new int[batch * cells], batch, cells));
-        Tensor surprisal = b.alloc(DType.F32, batch);
-        b.remask(grid, b.tensor(HostTensor.of("open", open, batch, cells)), b.tensor(HostTensor.of("count", count, batch)),
-            b.tensor(HostTensor.of("probability", probability, batch, cells)), 2, temperature, 7,
-            new Noise.Counter(b.tensor(HostTensor.of("keys", keys, batch, 2)), Stream.PATH), b.tensor(HostTensor.of("step", new int[1], 1)),
-            b.alloc(DType.F32, batch, cells), surprisal);
-        int[] tokens = b.download(grid).toInts();
-        float[] surprisals = b.download(surprisal).toFloats();
-        for (int image = 0; image < batch; image++) {
-          int set = 0;
-          for (int cell = 0; cell < cells; cell++) {
-            set |= tokens[image * cells + cell] == 7 ? 0 : 1 << cell;
-          }
-          counts.merge(set, 1, Integer::sum);
-          assertThat((double) surprisals[image]).isCloseTo(surprisal(p, temperature, set), within(1e-6));
-        }
-      }
-      ChiSquare test = new ChiSquare();
-      for (int set = 0; set < 1 << cells; set++) {
-        if (Integer.bitCount(set) == 3) {
-          test.add(counts.getOrDefault(set, 0), batch * Math.exp(-surprisal(p, temperature, set)));
-        }
-      }
-      test.check("temperature " + temperature);
-    }
-  }
-
-  private static double surprisal(float[] p, float temperature, int set) {
-    double[] logRates = new double[p.length];
-    for (int i = 0; i < p.length; i++) {
-      logRates[i] = Math.log(p[i]) / temperature;
-    }
-    return PathSurprisal.of(logRates, members(set, p.length));
-  }
-
-  private static boolean[] members(int set, int n) {
+  /** Those whose bits are in {@code set}. */
+  static boolean[] members(int set, int n) {
     boolean[] members = new boolean[n];
     for (int i = 0; i < n; i++) {
       members[i] = (set & 1 << i) != 0;

@@ -9,23 +9,37 @@ import azulejo.kernels.Ledger.Moved;
 import azulejo.kernels.vector.VectorBackend;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the sampling ops promise whatever the backend: of the codebook, of their randomness, of the ledger. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SamplingTest {
   private static final float OUT = Float.NEGATIVE_INFINITY;
 
   /** As much as a large uniform can be. */
   private static final float ALMOST_ONE = 1 - 0x1p-24f;
 
-  static List<Supplier<Backend>> backends() {
+  List<Supplier<Backend>> backends() {
     return ConformanceTest.CPU;
+  }
+
+  /** How many draws stand for their distribution. */
+  int draws() {
+    return 40_000;
+  }
+
+  /** How often what must never happen is given a chance, as a share of the full test. */
+  double trials() {
+    return 1;
   }
 
   /** What a draw of [B, P] cells wrote. */
@@ -98,7 +112,7 @@ class SamplingTest {
   void noCodeOutsideTheCodebookIsDrawn(Supplier<Backend> factory) {
     Random random = new Random(1);
     try (Backend b = factory.get()) {
-      for (int seed = 0; seed < 200; seed++) {
+      for (int seed = 0; seed < 200 * trials(); seed++) {
         int codes = new int[] {2, 3, 17, 64, 257}[seed % 5];
         float[] codebook = codebook(random, codes, seed % 3 == 0 ? 1 : 1 + random.nextInt(codes));
         float[] logits = uniform(random, 2 * 2 * 3 * codes, 5);
@@ -132,7 +146,7 @@ class SamplingTest {
   void noDiffusionEntersACodeOutsideTheCodebook(Supplier<Backend> factory) {
     Random random = new Random(2);
     try (Backend b = factory.get()) {
-      for (int seed = 0; seed < 60; seed++) {
+      for (int seed = 0; seed < 60 * trials(); seed++) {
         int codes = new int[] {1, 2, 3, 17, 64, 257}[seed % 6];
         float[] codebook = codebook(random, codes, seed % 3 == 0 ? 1 : 1 + random.nextInt(codes));
         float lower = seed % 4 == 0 ? -300 : seed % 4 == 1 ? -30 : 0;
@@ -362,7 +376,7 @@ class SamplingTest {
     }
   }
 
-  /** 40 000 draws of seven codes; see {@link ChiSquare} for the threshold. Temperature 2 makes the weights square roots. */
+  /** Many draws of seven codes; see {@link ChiSquare} for the threshold. Temperature 2 makes the weights square roots. */
   @ParameterizedTest
   @MethodSource("backends")
   void drawsFollowTheirDistribution(Supplier<Backend> factory) {
@@ -376,8 +390,8 @@ class SamplingTest {
     assertFollows(factory, p, new Draw(0, 1, 0, 0.82f), codebook, new double[] {0, 0, 16, 0, 36, 0, 64}, 5);
   }
 
-  private static void assertFollows(Supplier<Backend> factory, double[] p, Draw draw, float[] codebook, double[] weights, long seed) {
-    int cells = 40_000;
+  private void assertFollows(Supplier<Backend> factory, double[] p, Draw draw, float[] codebook, double[] weights, long seed) {
+    int cells = draws();
     int codes = p.length;
     float[] logits = logs(p, cells);
     try (Backend b = factory.get()) {
@@ -410,7 +424,7 @@ class SamplingTest {
   @ParameterizedTest
   @MethodSource("backends")
   void diffusionFollowsThePosterior(Supplier<Backend> factory) {
-    int cells = 40_000;
+    int cells = draws();
     double[] p = {0.1, 0.25, 0, 0.05, 0.6};
     int codes = p.length;
     float[] logStart = logs(p, cells);
@@ -460,6 +474,97 @@ class SamplingTest {
         }
       }
       assertThat(results[0]).isNotEqualTo(results[1]);
+    }
+  }
+
+  /** Five open cells, two of which are masked again: ten sets. (See {@link ChiSquare} for the threshold.) */
+  @ParameterizedTest
+  @MethodSource("backends")
+  void remaskChoosesSetsAsSurprisingAsItSays(Supplier<Backend> factory) {
+    int batch = draws() / 2;
+    int cells = 5;
+    float[] p = {0.9f, 0.4f, 0.05f, 0.3f, 0.6f};
+    for (float temperature : new float[] {0.5f, 2, 8}) {
+      Map<Integer, Integer> counts = new HashMap<>();
+      try (Backend b = factory.get()) {
+        int[] open = new int[batch * cells];
+        float[] probability = new float[batch * cells];
+        int[] count = new int[batch];
+        long[] keys = new long[2 * batch];
+        Arrays.fill(count, cells);
+        for (int i = 0; i < open.length; i++) {
+          open[i] = i % cells;
+          probability[i] = p[i % cells];
+        }
+        for (int i = 0; i < batch; i++) {
+          keys[2 * i] = 99;
+          keys[2 * i + 1] = i;
+        }
+        Tensor grid = b.tensor(HostTensor.of("grid", new int[batch * cells], batch, cells));
+        Tensor surprisal = b.alloc(DType.F32, batch);
+        b.remask(grid, b.tensor(HostTensor.of("open", open, batch, cells)), b.tensor(HostTensor.of("count", count, batch)),
+            b.tensor(HostTensor.of("probability", probability, batch, cells)), 2, temperature, 7,
+            new Noise.Counter(b.tensor(HostTensor.of("keys", keys, batch, 2)), Stream.PATH), b.tensor(HostTensor.of("step", new int[1], 1)),
+            b.alloc(DType.F32, batch, cells), surprisal);
+        int[] tokens = b.download(grid).toInts();
+        float[] surprisals = b.download(surprisal).toFloats();
+        for (int image = 0; image < batch; image++) {
+          int set = 0;
+          for (int cell = 0; cell < cells; cell++) {
+            set |= tokens[image * cells + cell] == 7 ? 0 : 1 << cell;
+          }
+          counts.merge(set, 1, Integer::sum);
+          assertThat((double) surprisals[image]).isCloseTo(surprisal(p, temperature, set), within(1e-6));
+        }
+      }
+      ChiSquare test = new ChiSquare();
+      for (int set = 0; set < 1 << cells; set++) {
+        if (Integer.bitCount(set) == 3) {
+          test.add(counts.getOrDefault(set, 0), batch * Math.exp(-surprisal(p, temperature, set)));
+        }
+      }
+      test.check("temperature " + temperature);
+    }
+  }
+
+  private static double surprisal(float[] p, float temperature, int set) {
+    double[] logRates = new double[p.length];
+    for (int i = 0; i < p.length; i++) {
+      logRates[i] = Math.log(p[i]) / temperature;
+    }
+    return PathSurprisal.of(logRates, PathSurprisalTest.members(set, p.length));
+  }
+
+  /** A grid of 32 x 32 with a third of its cells settled, at temperatures that leave the choice to chance and to the probabilities. */
+  @ParameterizedTest
+  @MethodSource("backends")
+  void theSurprisalOfAPathIsThatOfItsRates(Supplier<Backend> factory) {
+    Random random = new Random(12);
+    int cells = 1024;
+    int[] open = IntStream.range(0, cells).filter(_ -> random.nextInt(3) > 0).toArray();
+    float[] p = new float[open.length];
+    for (int i = 0; i < p.length; i++) {
+      p[i] = (float) Math.exp(-12 * random.nextDouble());
+    }
+    try (Backend b = factory.get()) {
+      for (float temperature : new float[] {0.02f, 1, 10.5f}) {
+        for (int masked : new int[] {1, open.length / 2, open.length - 1}) {
+          Tensor grid = tensor(b, new int[cells], 1, cells);
+          Tensor surprisal = b.alloc(DType.F32, 1);
+          b.remask(grid, tensor(b, open, 1, open.length), tensor(b, new int[] {open.length}, 1), tensor(b, p, 1, open.length), masked, temperature, 7,
+              counter(b, new long[] {5, masked}, Stream.PATH), tensor(b, new int[1], 1), b.alloc(DType.F32, 1, cells), surprisal);
+          int[] tokens = b.download(grid).toInts();
+          double[] logRates = new double[open.length];
+          boolean[] kept = new boolean[open.length];
+          for (int i = 0; i < open.length; i++) {
+            logRates[i] = PathSurprisal.logRate(p[i], temperature);
+            kept[i] = tokens[open[i]] != 7;
+          }
+          assertThat(IntStream.range(0, kept.length).filter(i -> !kept[i]).count()).isEqualTo(masked);
+          double expected = PathSurprisal.of(logRates, kept);
+          assertThat((double) b.download(surprisal).toFloats()[0]).isCloseTo(expected, within(1e-6 + 1e-7 * expected));
+        }
+      }
     }
   }
 
