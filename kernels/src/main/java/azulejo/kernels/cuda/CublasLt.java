@@ -88,9 +88,14 @@ final class CublasLt implements AutoCloseable {
     handle = out.get(ValueLayout.JAVA_LONG, 0);
   }
 
-  /** Multiplies on the driver's stream; addresses are those of the first elements. */
+  /** Asks for the way to compute a shape, which must not happen while the driver captures. */
+  void prepare(Shape shape) {
+    plans.computeIfAbsent(shape, this::plan);
+  }
+
+  /** Multiplies on the driver's stream, a shape that was {@link #prepare}d; addresses are those of the first elements. */
   void multiply(Shape shape, long x, long weight, long result) {
-    Plan plan = plans.computeIfAbsent(shape, this::plan);
+    Plan plan = plans.get(shape);
     driver.submit(() -> check("cublasLtMatmul", () -> (int) matmul.invokeExact(handle, plan.desc, one.address(), weight, plan.weight, x, plan.x, zero.address(), result, plan.out,
         result, plan.out, plan.algorithm.address(), workspace, WORKSPACE, driver.stream())));
   }

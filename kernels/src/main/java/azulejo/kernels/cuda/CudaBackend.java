@@ -20,8 +20,11 @@ import azulejo.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.LongFunction;
+import java.util.function.Supplier;
 
 /**
  * The ops on an NVIDIA GPU, by kernels of this package ({@code *.cu}), each with a class of its own name that launches it. All work goes to one stream, in
@@ -34,14 +37,27 @@ public final class CudaBackend implements Backend {
   private final DeviceMemory memory;
   private final Launch launch;
   private final String name;
+  private final Linear.Rival rival;
+  private final Supplier<List<String>> choices;
   private boolean recording;
   private boolean closed;
 
+  /** With the kernels of this package alone. */
   CudaBackend(String name, Driver driver) {
+    this(name, driver, null, List::of);
+  }
+
+  /**
+   * @param rival made with the address of its workspace, or null
+   * @param choices what was chosen between it and the kernels of this package
+   */
+  CudaBackend(String name, Driver driver, LongFunction<Linear.Rival> rival, Supplier<List<String>> choices) {
     this.name = name;
     this.driver = driver;
     this.memory = new DeviceMemory(driver);
     this.launch = new Launch(driver);
+    this.rival = rival == null ? null : rival.apply(memory.weight(CublasLt.WORKSPACE, "cuBLASLt's workspace").address());
+    this.choices = choices;
   }
 
   @Override
@@ -64,6 +80,11 @@ public final class CudaBackend implements Backend {
   @Override
   public Optional<Backend> rehearsal() {
     return Optional.of(new CudaBackend(name, driver.rehearsal()));
+  }
+
+  @Override
+  public List<String> choices() {
+    return choices.get();
   }
 
   @Override
@@ -285,7 +306,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void linear(Tensor x, Matrix weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
     Checks.linear(x, weight, bias, residual, out);
-    Linear.linear(memory, launch, x, Linear.Weight.of(weight), bias, activation, residual, out);
+    Linear.linear(memory, launch, rival, x, Linear.Weight.of(weight), bias, activation, residual, out);
   }
 
   @Override
@@ -391,6 +412,9 @@ public final class CudaBackend implements Backend {
   public void close() {
     if (!closed) {
       closed = true;
+      if (rival != null) {
+        rival.cublas().close();
+      }
       memory.close();
       launch.close();
       driver.close();

@@ -13,7 +13,8 @@ import org.lwjgl.system.Configuration;
  * Finds the driver and opens the backend of this package. Everything is looked for at run time, and nothing before a CUDA backend is asked for.
  *
  * <p>System properties: {@code azulejo.cuda.binding}, {@code lwjgl} (the default) or {@code panama}: the way to the driver and NVRTC; {@code azulejo.cuda.device}: which
- * device, 0 for the first; {@code azulejo.cuda.library} and {@code azulejo.cuda.nvrtc}: paths of the libraries, if they are not where the loader looks.
+ * device, 0 for the first; {@code azulejo.cuda.library}, {@code azulejo.cuda.nvrtc} and {@code azulejo.cuda.cublasLt}: paths of the libraries, if they are not where the
+ * loader looks (a path that is none: without it).
  */
 public final class CudaBackends {
   private static final String OLDEST = "sm_80 (Ampere)";
@@ -64,7 +65,13 @@ public final class CudaBackends {
     }
     KernelImages images = nvrtc.<KernelImages>map(found -> new KernelCache(new Compiler(lwjgl ? new LwjglNvrtc() : new PanamaNvrtc(found)), cache()))
         .orElseGet(PackagedImages::new);
-    return new CudaBackend("cuda", new Driver(lwjgl ? new LwjglCuda() : new PanamaCuda(library), ordinal(), images));
+    Driver driver = new Driver(lwjgl ? new LwjglCuda() : new PanamaCuda(library), ordinal(), images);
+    Optional<NativeLibrary> cublas = cublasLibrary();
+    if (cublas.isEmpty()) {
+      return new CudaBackend("cuda", driver);
+    }
+    Tuner tuner = new Tuner(driver, cache());
+    return new CudaBackend("cuda", driver, workspace -> new Linear.Rival(new CublasLt(cublas.get(), driver, workspace), tuner::choose), tuner::choices);
   }
 
   private static int ordinal() {
@@ -76,9 +83,20 @@ public final class CudaBackends {
   }
 
   private static Optional<NativeLibrary> nvrtcLibrary() {
-    Stream<String> versions = IntStream.iterate(13, v -> v >= 11, v -> v - 1).mapToObj(v -> v).flatMap(
-        v -> Stream.of("libnvrtc.so." + v, "/usr/local/cuda-" + v + "/lib64/libnvrtc.so." + v, "nvrtc64_" + v + "0_0.dll"));
-    return NativeLibrary.find(named("azulejo.cuda.nvrtc", Stream.concat(Stream.of("libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"), versions)));
+    return toolkitLibrary("nvrtc");
+  }
+
+  /** {@code azulejo.cuda.cublasLt} may be "none". */
+  private static Optional<NativeLibrary> cublasLibrary() {
+    return toolkitLibrary("cublasLt");
+  }
+
+  /** One of CUDA's toolkit, of any version, where the loader or the toolkit's usual folder has it. */
+  private static Optional<NativeLibrary> toolkitLibrary(String name) {
+    String file = "lib" + name + ".so";
+    Stream<String> versions = IntStream.iterate(13, v -> v >= 11, v -> v - 1).boxed().flatMap(
+        v -> Stream.of(file + "." + v, "/usr/local/cuda-" + v + "/lib64/" + file + "." + v, "/usr/local/cuda/lib64/" + file + "." + v));
+    return NativeLibrary.find(named("azulejo.cuda." + name, Stream.concat(Stream.of(file, "/usr/local/cuda/lib64/" + file), versions)));
   }
 
   private static List<String> named(String property, Stream<String> otherwise) {

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -214,9 +215,15 @@ final class Driver implements AutoCloseable {
     }
   }
 
-  /** Whether what is called now happens later. */
-  boolean isRecording() {
-    return recording != null;
+  /** Does at once what {@code work} submits, though its caller may be being recorded. */
+  <T> T beforeRecording(Supplier<T> work) {
+    List<Runnable> suspended = recording;
+    recording = null;
+    try {
+      return work.get();
+    } finally {
+      recording = suspended;
+    }
   }
 
   /** The stream's handle, for a library that works on it within {@link #submit}. */

@@ -8,7 +8,9 @@ import azulejo.kernels.Matrix;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.WeightFormat;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.BiFunction;
 
 /** Launches of {@code linear.cu}, {@code linear_skinny.cu} and {@code linear_tensor.cu}. */
 final class Linear {
@@ -101,6 +103,39 @@ final class Linear {
     }
   }
 
+  /**
+   * By cuBLASLt, with the epilogue in a kernel of its own; narrow weights want the input narrow too, which is rounded as {@link Tiles} does.
+   *
+   * @param format one that the library multiplies
+   */
+  record Library(CublasLt cublas, WeightFormat format) implements Variant {
+    /** Whether it takes such a product: of dense rows, which it reads in 16 bytes. */
+    static boolean takes(Product p, Weight weight, Tensor x) {
+      return weight.format != WeightFormat.INT8 && p.m() > Skinny.MOST && x.rowStride() == p.k() && p.k() % 8 == 0 && Product.isWide(x);
+    }
+
+    @Override
+    public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
+      DType dtype = dtype(format);
+      try (Backend.Scope _ = memory.scope()) {
+        Tensor left = x;
+        if (format != WeightFormat.F32) {
+          left = Tensor.dense(memory.alloc((long) p.m() * p.k() * dtype.bytes()), dtype, Shape.of(p.m(), p.k()));
+          launch.of("linear", "pack_" + type(format)).address(x).address(left).number((long) p.k()).address(null).number(p.m()).number(p.k());
+          launch.run(Launch.ceilDiv((long) p.m() * p.k(), THREADS), THREADS);
+        }
+        Tensor sums = Tensor.dense(memory.alloc(4L * p.m() * p.n()), DType.F32, Shape.of(1, p.m(), p.n()));
+        CublasLt.Shape shape = new CublasLt.Shape(p.m(), p.n(), p.k(), p.k(), p.weight().stride(0), p.n(), dtype);
+        long from = DeviceBuffer.address(left);
+        long weight = DeviceBuffer.address(p.weight());
+        long to = DeviceBuffer.address(sums);
+        cublas.prepare(shape);
+        launch.driver.submit(() -> cublas.multiply(shape, from, weight, to));
+        p.arguments(launch.of("linear", "linear_finish").number(1), sums, p.k()).run(Launch.ceilDiv((long) p.m() * p.n(), THREADS), THREADS);
+      }
+    }
+  }
+
   // ---- formats ------------------------------------------------------------------------------------------------------------
 
   /** As kernels' names call it. */
@@ -139,9 +174,31 @@ final class Linear {
     return new Weight(outputs, inputs, format, rows, scale);
   }
 
-  static void linear(DeviceMemory memory, Launch launch, Tensor x, Weight weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
+  /** @param rival another way than these kernels, and who chooses between them; or null */
+  static void linear(DeviceMemory memory, Launch launch, Rival rival, Tensor x, Weight weight, Tensor bias, Activation activation, Tensor residual, Tensor out) {
     Product product = new Product(out.rows(), out.columns(), x.columns(), weight.rows, weight.scale, bias, activation, residual, out);
     boolean wide = Product.isWide(x) && product.k() % 4 == 0;
-    Variant.choose(product, weight.format, wide, launch.driver.device()).run(memory, launch, x, product);
+    Variant own = Variant.choose(product, weight.format, wide, launch.driver.device());
+    if (rival != null && Library.takes(product, weight, x)) {
+      Variant other = new Library(rival.cublas, weight.format);
+      String what = String.format("linear %d x %d x %d %s", product.m(), product.n(), product.k(), type(weight.format));
+      List<Tuner.Candidate> candidates = List.of(candidate("own", own, memory, launch, x, product), candidate(Rival.NAME, other, memory, launch, x, product));
+      own = rival.chooser.apply(what, candidates).name().equals(Rival.NAME) ? other : own;
+    }
+    own.run(memory, launch, x, product);
+  }
+
+  /** cuBLASLt, and who chooses between it and the kernels here: what is to be computed, the ways. */
+  record Rival(CublasLt cublas, BiFunction<String, List<Tuner.Candidate>, Tuner.Candidate> chooser) {
+    static final String NAME = "cuBLASLt";
+  }
+
+  /** Computes it into scratch. */
+  private static Tuner.Candidate candidate(String name, Variant variant, DeviceMemory memory, Launch launch, Tensor x, Product p) {
+    return new Tuner.Candidate(name, () -> {
+      try (Backend.Scope _ = memory.scope()) {
+        variant.run(memory, launch, x, p.into(Tensor.dense(memory.alloc(4L * p.m() * p.n()), DType.F32, Shape.of(p.m(), p.n()))));
+      }
+    });
   }
 }

@@ -28,6 +28,11 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
    */
   record Tile(int rows, int columns, int slice, int threads, int sharedMemory) {}
 
+  /** The same without a residual, to another output. */
+  Product into(Tensor out) {
+    return new Product(m, n, k, weight, scale, bias, activation, null, out);
+  }
+
   /** Whether rows of {@code t} can be read four numbers at a time. */
   static boolean isWide(Tensor t) {
     return DeviceBuffer.address(t) % 16 == 0 && t.rowStride() % 4 == 0;

@@ -13,7 +13,7 @@ import java.util.Map;
 
 /**
  * Chooses between ways to compute one thing by timing them on the device: once for each size, then from a file that belongs to the kind of device, so that one
- * machine computes in the same way from run to run. While ops are recorded nothing can be timed: what is not known then takes the first way.
+ * machine computes in the same way from run to run.
  */
 final class Tuner {
   private static final int RUNS = 5;
@@ -49,11 +49,8 @@ final class Tuner {
   /** The fastest of at least one candidate for {@code what}, a text that says all that the time depends on. */
   Candidate choose(String what, List<Candidate> candidates) {
     Choice choice = known.get(what);
-    if (choice == null && driver.isRecording()) {
-      return candidates.getFirst();
-    }
     if (choice == null) {
-      choice = measure(candidates);
+      choice = driver.beforeRecording(() -> measure(candidates));
       known.put(what, choice);
       write(what, choice);
     }

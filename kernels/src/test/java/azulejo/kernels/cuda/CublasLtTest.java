@@ -54,7 +54,9 @@ class CublasLtTest {
     long xs = upload(driver, x, dtype);
     long weights = upload(driver, weight, dtype);
     long out = driver.allocate(M * STRIDE_OUT * Float.BYTES, "out", "");
-    cublas.multiply(new CublasLt.Shape(M, N, K, STRIDE_X, STRIDE_WEIGHT, STRIDE_OUT, dtype), xs, weights, out);
+    CublasLt.Shape shape = new CublasLt.Shape(M, N, K, STRIDE_X, STRIDE_WEIGHT, STRIDE_OUT, dtype);
+    cublas.prepare(shape);
+    cublas.multiply(shape, xs, weights, out);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(M * STRIDE_OUT * Float.BYTES, 4);
       driver.download(out, result);
@@ -98,7 +100,9 @@ class CublasLtTest {
   @Test
   void aRefusalNamesTheCall() {
     device.configure(8L << 30, 1, "cublasLtMatmul", 0);
-    assertThatThrownBy(() -> cublas.multiply(new CublasLt.Shape(M, N, K, K, K, N, DType.F32), 0, 0, 0)).isInstanceOf(DeviceException.class)
+    CublasLt.Shape shape = new CublasLt.Shape(M, N, K, K, K, N, DType.F32);
+    cublas.prepare(shape);
+    assertThatThrownBy(() -> cublas.multiply(shape, 0, 0, 0)).isInstanceOf(DeviceException.class)
         .hasMessage("cublasLtMatmul failed with cublasStatus 999");
   }
 }
