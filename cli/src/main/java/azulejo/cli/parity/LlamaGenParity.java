@@ -15,7 +15,7 @@ import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.random.TorchGenerator;
-import azulejo.runtime.walk.Denoiser;
+import azulejo.runtime.walk.NextToken;
 import azulejo.runtime.walk.RasterWalk;
 import azulejo.runtime.walk.WalkNoise;
 import java.nio.file.Files;
@@ -307,12 +307,16 @@ final class LlamaGenParity {
     int cells = tokens.shape().size(1);
     int codes = gpt.config().codes();
     float[] all = new float[batch * (cells + 1) * codes];
-    Denoiser denoiser = gpt.denoiser(condition, null, batch, side(cells), tap);
+    NextToken decoder = gpt.decoder(condition, null, batch, side(cells), tap);
     Tensor grid = backend.alloc(DType.I32, batch, cells);
     backend.upload(tokens, grid);
     for (int step = 0; step <= cells; step++) {
       Tensor logits = backend.alloc(DType.F32, 1, batch, 1, codes);
-      denoiser.logits(step, grid, grid.slice(1, Math.min(step, cells - 1), 1), logits);
+      if (step == 0) {
+        decoder.first(logits);
+      } else {
+        decoder.next(grid.slice(1, step - 1, 1), logits);
+      }
       float[] values = backend.download(logits).toFloats();
       for (int image = 0; image < batch; image++) {
         System.arraycopy(values, image * codes, all, (image * (cells + 1) + step) * codes, codes);
@@ -376,9 +380,8 @@ final class LlamaGenParity {
     Recorder seen = new Recorder(backend);
     try (Backend.Scope _ = backend.scope()) {
       int batch = captions.shape().size(0);
-      Denoiser denoiser = gpt.denoiser(condition(gpt, captions, true), mask, batch, 1, seen);
-      Tensor grid = backend.alloc(DType.I32, batch, 1);
-      denoiser.logits(0, grid, grid, backend.alloc(DType.F32, 2, batch, 1, gpt.config().codes()));
+      NextToken decoder = gpt.decoder(condition(gpt, captions, true), mask, batch, 1, seen);
+      decoder.first(backend.alloc(DType.F32, 2, batch, 1, gpt.config().codes()));
       Tensor states = backend.tensor(seen.last("h"));
       Tensor last = backend.alloc(DType.F32, states.dim(0), positions, states.dim(2));
       backend.copy(states.slice(1, states.dim(1) - positions, positions), last);
@@ -452,8 +455,8 @@ final class LlamaGenParity {
     Recorder seen = new Recorder(backend);
     int[] tokens;
     try (Backend.Scope _ = backend.scope()) {
-      Denoiser denoiser = gpt.denoiser(condition.apply(guidance > 1), unmasked, batch, side(cells), Tap.NONE);
-      RasterWalk walk = new RasterWalk(backend, denoiser, draw, arguments.path("cfg_interval").asInt(RasterWalk.ALWAYS), batch, cells);
+      NextToken decoder = gpt.decoder(condition.apply(guidance > 1), unmasked, batch, side(cells), Tap.NONE);
+      RasterWalk walk = new RasterWalk(backend, decoder, draw, arguments.path("cfg_interval").asInt(RasterWalk.ALWAYS), batch, cells);
       walk.run(WalkNoise.torchRaster(backend, new TorchGenerator(seed), batch, cells, codes), seen, (_, _) -> {});
       tokens = backend.download(walk.grid()).toInts();
     }

@@ -14,7 +14,7 @@ import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Checkpoint;
 import azulejo.runtime.checkpoint.JsonConfig;
 import azulejo.runtime.checkpoint.Weights;
-import azulejo.runtime.walk.Denoiser;
+import azulejo.runtime.walk.NextToken;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
  * <p>Sun et al., "Autoregressive Model Beats Diffusion: Llama for Scalable Image Generation" (arXiv 2406.06525), section 2.2. Follows FoundationVision/LlamaGen
  * {@code autoregressive/models/gpt.py} (Transformer).
  *
- * <p>Keys and values of all positions are kept, so a step computes one position ({@link #denoiser}). The rotary table is two-dimensional, rows in the first
+ * <p>Keys and values of all positions are kept, so a step computes one position ({@link #decoder}). The rotary table is two-dimensional, rows in the first
  * half of each head and columns in the second, and zero at the condition's positions: queries and keys become zero there, so that the condition is attended
  * to evenly.
  */
@@ -217,44 +217,61 @@ public final class Gpt {
 
   // ---- decoding -----------------------------------------------------------------------------------------------------------
 
-  /** Keys and values [N, T + L, C] of a layer, filled up to the position that comes next. */
-  private record Cache(Tensor keys, Tensor values) {}
-
   /**
-   * This model with its condition, for a walk in raster order over a grid [B, side * side]: step 0 computes the condition's positions, each later one the
-   * position of the token before, and all steps before must have been computed. It lives in the scope that is open.
+   * This model with its condition, for a walk in raster order over a grid [B, side * side]. It lives in the scope that is open.
    *
    * @param condition [N, T, C], N a multiple of B: each branch of guidance for all images, the conditional one last; it is overwritten
    * @param unmasked [B][T] which of the condition's positions may be attended to, or null for all
    * @param tap sees {@code layers.<i>.attention} and {@code layers.<i>}, [N, 1 or T, C], and {@code h}, the last of these
    */
-  public Denoiser denoiser(Tensor condition, boolean[][] unmasked, int batch, int side, Tap tap) {
-    return new CachedDenoiser(condition, unmasked, batch, side, tap);
+  public NextToken decoder(Tensor condition, boolean[][] unmasked, int batch, int side, Tap tap) {
+    return new Decoder(condition, unmasked, batch, side, tap);
   }
 
-  private final class CachedDenoiser implements Denoiser {
-    private final Tensor condition;
-    private final int rows;
+  /** Computes the condition's positions first, then that of each token. */
+  private final class Decoder implements NextToken {
+    private final int tokens;
     private final int batch;
+    private final int rows;
     private final Tap tap;
+    /** [T + L, D], a row (cos, sin) of each position. */
     private final Tensor rotary;
     private final List<Cache> caches;
     /** Added to the scores: of the condition's positions [N, 1, T, T], of the later ones [N, 1, 1, T + L], or null. */
     private final Tensor conditionBias;
     private final Tensor tokenBias;
+    private final Tensor condition;
+    /** I32 [2]: the position that was computed last, and how many there are with it. */
+    private final Tensor place;
+    /** I32 [1]: the condition's. */
+    private final Tensor origin;
+    /** By the number of branches that are computed, less 1. */
+    private final List<Pass> next;
 
-    CachedDenoiser(Tensor condition, boolean[][] unmasked, int batch, int side, Tap tap) {
+    Decoder(Tensor condition, boolean[][] unmasked, int batch, int side, Tap tap) {
       this.condition = condition;
       this.rows = condition.size(0);
+      this.tokens = condition.size(1);
       this.batch = batch;
       this.tap = tap;
-      int tokens = condition.size(1);
       int positions = tokens + side * side;
-      rotary = b.tensor(HostTensor.of("rotary", rotaryTable(side), positions, config.headDim() / 2, 2));
-      caches = layers.stream().map(_ -> new Cache(b.alloc(DType.F32, rows, positions, config.dim), b.alloc(DType.F32, rows, positions, config.dim))).toList();
+      rotary = b.tensor(HostTensor.of("rotary", rotaryTable(side), positions, config.headDim()));
+      caches = layers.stream().map(_ -> new Cache(b.alloc(DType.F32, rows, positions, config.dim), b.alloc(DType.F32, rows, positions, config.dim),
+          positions)).toList();
       boolean all = unmasked == null || Arrays.stream(unmasked).allMatch(row -> IntStream.range(0, row.length).allMatch(t -> row[t]));
       conditionBias = all ? null : bias(unmasked, 0, tokens, tokens);
       tokenBias = all ? null : bias(unmasked, positions - 1, 1, positions);
+      place = b.alloc(DType.I32, 2);
+      origin = b.tensor(HostTensor.of("origin", new int[1], 1));
+      next = IntStream.rangeClosed(1, branches()).mapToObj(branches -> pass(b.alloc(DType.F32, (long) branches * batch, 1, config.dim), positions,
+          place.slice(0, 0, 1), b.alloc(DType.F32, 1, config.headDim() / 2, 2), AttentionMask.NONE, tokenBias, place.slice(0, 1, 1))).toList();
+    }
+
+    /** For the last n rows of the caches, up to {@code positions}. */
+    private Pass pass(Tensor x, int positions, Tensor position, Tensor angles, AttentionMask mask, Tensor bias, Tensor length) {
+      int first = rows - x.size(0);
+      return new Pass(x, position, angles, caches.stream().map(cache -> cache.rows(first, x.dim(0), positions)).toList(), mask,
+          bias == null ? null : bias.slice(0, first, x.dim(0)), length);
     }
 
     /** [N, 1, queries, keys] of the queries from {@code first}: minus infinity where a key is not seen. */
@@ -278,38 +295,39 @@ public final class Gpt {
     }
 
     @Override
-    public void logits(int step, Tensor grid, Tensor open, Tensor logits) {
-      int count = logits.size(0) * batch;
+    public boolean recordable() {
+      return !tap.listens();
+    }
+
+    @Override
+    public void first(Tensor logits) {
+      b.upload(HostTensor.of("place", new int[] {tokens - 1, tokens}, 2), place);
       try (Backend.Scope _ = b.scope()) {
-        Tensor x = step == 0 ? condition.slice(0, rows - count, count) : embed(grid.slice(1, step - 1, 1), count);
-        forward(x, step == 0 ? 0 : condition.size(1) + step - 1);
-        predict(x.slice(1, x.dim(1) - 1, 1), logits.reshape(count, 1, config.codes));
+        int count = logits.size(0) * batch;
+        Tensor angles = rotary.slice(0, 0, tokens).reshape(tokens, config.headDim() / 2, 2);
+        forward(pass(condition.slice(0, rows - count, count), tokens, origin, angles, AttentionMask.CAUSAL, conditionBias, null), logits);
       }
     }
 
     /** The branches of guidance differ in their conditions alone, so all get the same tokens. */
-    private Tensor embed(Tensor tokens, int count) {
-      Tensor x = b.alloc(DType.F32, count, 1, config.dim);
-      for (int from = 0; from < count; from += batch) {
-        b.gather(tokEmbeddings, tokens, x.slice(0, from, batch));
+    @Override
+    public void next(Tensor tokens, Tensor logits) {
+      Pass pass = next.get(logits.size(0) - 1);
+      for (int from = 0; from < pass.x.size(0); from += batch) {
+        b.gather(tokEmbeddings, tokens, pass.x.slice(0, from, batch));
       }
-      return x;
+      b.increment(place);
+      b.gather(rotary, pass.position, pass.angles.reshape(1, config.headDim()));
+      forward(pass, logits);
     }
 
-    /** The positions from {@code position}, x [n, t, C] in place, for the last n rows of the caches. */
-    private void forward(Tensor x, int position) {
-      int count = x.size(0);
-      int keys = position + x.size(1);
-      Tensor bias = conditionBias == null ? null : (position == 0 ? conditionBias : tokenBias.slice(3, 0, keys)).slice(0, rows - count, count);
-      Tensor angles = rotary.slice(0, position, x.dim(1));
-      Work work = new Work(x);
+    private void forward(Pass pass, Tensor logits) {
       for (int i = 0; i < layers.size(); i++) {
-        Cache cache = caches.get(i);
-        layers.get(i).forward(x, position, angles, cache.keys.slice(0, rows - count, count), cache.values.slice(0, rows - count, count), bias, work,
-            tap.at("layers").at(i));
-        tap.at("layers").accept(Integer.toString(i), x);
+        layers.get(i).forward(pass, pass.caches.get(i), tap.at("layers").at(i));
+        tap.at("layers").accept(Integer.toString(i), pass.x);
       }
-      tap.accept("h", x);
+      tap.accept("h", pass.x);
+      predict(pass.last, logits.reshape(pass.x.dim(0), 1, config.codes));
     }
   }
 
@@ -322,17 +340,60 @@ public final class Gpt {
     }
   }
 
-  /** What a layer writes on its way, shared by all of them: x's shape [n, t, C] and wider ones. */
-  private final class Work {
+  /** A layer's keys and values [N, S, C], apart, so that either is read as one stretch of memory, and those of the positions that are attended to. */
+  private record Cache(Tensor keys, Tensor values, Tensor firstKeys, Tensor firstValues) {
+    Cache(Tensor keys, Tensor values, int positions) {
+      this(keys, values, keys.slice(1, 0, positions), values.slice(1, 0, positions));
+    }
+
+    Cache rows(long first, long count, int positions) {
+      return new Cache(keys.slice(0, first, count), values.slice(0, first, count), positions);
+    }
+  }
+
+  /** What the layers read and write on their way over x [n, t, C], which they compute in place: made once, so that a step makes neither tensors nor views. */
+  private final class Pass {
+    private final Tensor x;
+    /** The last of x's positions. */
+    private final Tensor last;
+    /** I32 [1]: where the first of x's positions goes in the caches. */
+    private final Tensor position;
+    /** [t, D / 2, 2] */
+    private final Tensor angles;
+    private final List<Cache> caches;
+    private final AttentionMask mask;
+    private final Tensor bias;
+    private final Tensor length;
     private final Tensor y;
     private final Tensor qkv;
+    private final Tensor queries;
+    private final Tensor queriesAndKeys;
+    private final Tensor keys;
+    private final Tensor values;
     private final Tensor valueAndGate;
+    private final Tensor value;
+    private final Tensor gate;
     private final Tensor inner;
 
-    Work(Tensor x) {
+    Pass(Tensor x, Tensor position, Tensor angles, List<Cache> caches, AttentionMask mask, Tensor bias, Tensor length) {
+      this.x = x;
+      this.last = x.slice(1, x.dim(1) - 1, 1);
+      this.position = position;
+      this.angles = angles;
+      this.caches = caches;
+      this.mask = mask;
+      this.bias = bias;
+      this.length = length;
+      long width = config.dim;
       y = b.alloc(DType.F32, x.shape().toArray());
-      qkv = b.alloc(DType.F32, x.dim(0), x.dim(1), 3L * config.dim);
+      qkv = b.alloc(DType.F32, x.dim(0), x.dim(1), 3 * width);
+      queries = qkv.slice(2, 0, width);
+      queriesAndKeys = qkv.slice(2, 0, 2 * width);
+      keys = qkv.slice(2, width, width);
+      values = qkv.slice(2, 2 * width, width);
       valueAndGate = b.alloc(DType.F32, x.dim(0), x.dim(1), 2L * config.ffnDim);
+      value = valueAndGate.slice(2, 0, config.ffnDim);
+      gate = valueAndGate.slice(2, config.ffnDim, config.ffnDim);
       inner = b.alloc(DType.F32, x.dim(0), x.dim(1), config.ffnDim);
     }
   }
@@ -356,26 +417,21 @@ public final class Gpt {
       w3 = Linear.load(w, "feed_forward.w3", config.ffnDim, config.dim, false);
     }
 
-    /** x [n, t, C], in place; keys and values [n, T + L, C] hold those of the positions before, and get these. */
-    void forward(Tensor x, int position, Tensor angles, Tensor keys, Tensor values, Tensor bias, Work work, Tap tap) {
-      long length = x.dim(1);
-      int width = config.dim;
-      attentionNorm.apply(b, x, work.y);
-      wqkv.apply(b, work.y, work.qkv);
-      Tensor q = work.qkv.slice(2, 0, width);
-      b.rotary(q, angles, config.numHeads, q);
-      b.rotary(work.qkv.slice(2, width, width), angles, config.numHeads, keys.slice(1, position, length));
-      b.copy(work.qkv.slice(2, 2L * width, width), values.slice(1, position, length));
+    void forward(Pass p, Cache cache, Tap tap) {
+      attentionNorm.apply(b, p.x, p.y);
+      wqkv.apply(b, p.y, p.qkv);
+      b.rotary(p.queriesAndKeys, p.angles, 2 * config.numHeads, p.queriesAndKeys);
+      b.place(p.keys, p.position, cache.keys);
+      b.place(p.values, p.position, cache.values);
       float scale = (float) (1 / Math.sqrt(config.headDim()));
-      AttentionMask mask = length == 1 ? AttentionMask.NONE : AttentionMask.CAUSAL;
-      b.attention(q, keys.slice(1, 0, position + length), values.slice(1, 0, position + length), config.numHeads, scale, mask, bias, work.y);
-      wo.addTo(b, work.y, x, tap, "attention");
+      b.attention(p.queries, cache.firstKeys, cache.firstValues, config.numHeads, scale, p.mask, p.bias, p.length, p.y);
+      wo.addTo(b, p.y, p.x, tap, "attention");
 
-      ffnNorm.apply(b, x, work.y);
-      w3.apply(b, work.y, work.valueAndGate.slice(2, 0, config.ffnDim));
-      w1.apply(b, work.y, work.valueAndGate.slice(2, config.ffnDim, config.ffnDim));
-      b.gate(work.valueAndGate, Activation.SILU, work.inner);
-      w2.addTo(b, work.inner, x, tap, "feed_forward");
+      ffnNorm.apply(b, p.x, p.y);
+      w3.apply(b, p.y, p.value);
+      w1.apply(b, p.y, p.gate);
+      b.gate(p.valueAndGate, Activation.SILU, p.inner);
+      w2.addTo(b, p.inner, p.x, tap, "feed_forward");
     }
   }
 }

@@ -85,7 +85,7 @@ final class LlamaGenGeneration extends Generation {
     int[] numbers = batch.stream().mapToInt(Slot::prompt).toArray();
     Tensor condition = model.textEncoder() == null ? labels(numbers) : captions(numbers);
     boolean[][] unmasked = model.textEncoder() == null ? null : unmasked(numbers);
-    return new RasterWalk(b, model.gpt().denoiser(condition, unmasked, batch.size(), settings.side(), Tap.NONE), settings.draw(), settings.guidanceInterval(),
+    return new RasterWalk(b, model.gpt().decoder(condition, unmasked, batch.size(), settings.side(), Tap.NONE), settings.draw(), settings.guidanceInterval(),
         batch.size(), settings.cells());
   }
 

@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -240,13 +242,11 @@ public record CodebookSubset(Rule rule) implements Intervention {
       logits[code] = allowed[code] ? 0 : Float.NEGATIVE_INFINITY;
     }
     Tensor own = b.tensor(HostTensor.of("codebook", logits, codes));
-    return (draw, _, _) -> {
-      if (draw.codebook() == null) {
-        return draw.codebook(own);
-      }
+    Map<Tensor, Tensor> withOthers = new HashMap<>();
+    return (draw, _, _) -> draw.codebook(draw.codebook() == null ? own : withOthers.computeIfAbsent(draw.codebook(), other -> {
       Tensor both = b.alloc(own.dtype(), codes);
-      b.add(own, draw.codebook(), both);
-      return draw.codebook(both);
-    };
+      b.add(own, other, both);
+      return both;
+    }));
   }
 }

@@ -19,6 +19,7 @@ import java.util.Arrays;
  * {@code schedulers/scheduling_vq_diffusion.py}.
  */
 public final class DenoisingWalk extends Walk {
+  private final Denoiser denoiser;
   private final DiffusionSchedule schedule;
   private final Tensor open;
 
@@ -38,6 +39,7 @@ public final class DenoisingWalk extends Walk {
   public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation,
       HostTensor start) {
     super(b, denoiser, EntropyLedger.Kind.DENOISING, steps, new Draw(guidance, 1, 0, truncation), start);
+    this.denoiser = denoiser;
     this.schedule = schedule;
     int cells = grid.size(1);
     int[] all = new int[grid.size(0) * cells];

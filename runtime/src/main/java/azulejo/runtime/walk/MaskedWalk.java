@@ -19,6 +19,7 @@ import azulejo.runtime.ledger.LedgerTape;
  * <p>The host knows an upper bound of the number of masked cells, which is what the model computes logits for.
  */
 public final class MaskedWalk extends Walk {
+  private final Denoiser denoiser;
   private final MaskSchedule schedule;
   private final int maskId;
   private final float startRatio;
@@ -37,6 +38,7 @@ public final class MaskedWalk extends Walk {
    */
   public MaskedWalk(Backend b, Denoiser denoiser, MaskSchedule schedule, float guidance, int maskId, HostTensor start, float startRatio) {
     super(b, denoiser, EntropyLedger.Kind.MASKED, schedule.steps(), Draw.guided(guidance), start);
+    this.denoiser = denoiser;
     this.schedule = schedule;
     this.maskId = maskId;
     this.startRatio = startRatio;

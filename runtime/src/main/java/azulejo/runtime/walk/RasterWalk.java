@@ -4,11 +4,11 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
 import azulejo.runtime.ledger.EntropyLedger;
 import azulejo.runtime.ledger.LedgerTape;
-import java.util.Arrays;
 
 /**
  * Autoregressive decoding: each step settles one cell, row by row from the top, given all cells before it. The path leaves nothing to chance, so all of
@@ -16,6 +16,9 @@ import java.util.Arrays;
  *
  * <p>Sun et al., "Autoregressive Model Beats Diffusion: Llama for Scalable Image Generation" (arXiv 2406.06525), section 2.2, with the guidance interval of
  * LlamaGen's {@code autoregressive/models/generate.py}.
+ *
+ * <p>All steps but the first are the same ops: what differs is the number of the cell, which a step itself moves on. So one recording, or one for each
+ * way of drawing, is replayed for all of them.
  */
 public final class RasterWalk extends Walk {
   /** What stands in the grid for a cell that has no token yet. */
@@ -23,39 +26,57 @@ public final class RasterWalk extends Walk {
   /** The guidance interval that never ends. */
   public static final int ALWAYS = -1;
 
+  /** What of a step is fixed when it is recorded. */
+  private record Settings(boolean guided, Draw draw, Noise noise) {}
+
+  private final NextToken model;
   private final int guidanceInterval;
-  /** I32 [B, L], each row 0 to L - 1: column {@code i} lists the open cell of step {@code i}. */
-  private final Tensor cells;
+  /** I32 [B, 1]: the cell that was settled last, of each image the same. */
+  private final Tensor cell;
+  /** Of the last step, [B, 1]. */
+  private final Tensor tokens;
+  private final Tensor probability;
 
   /**
    * @param guidanceInterval how many steps after the first two are guided; the others take the conditional logits as they are, or with {@link #ALWAYS} none does
    */
-  public RasterWalk(Backend b, Denoiser denoiser, Draw draw, int guidanceInterval, int batch, int cells) {
-    super(b, denoiser, EntropyLedger.Kind.RASTER, cells, draw, filled(OPEN, batch, cells));
+  public RasterWalk(Backend b, NextToken model, Draw draw, int guidanceInterval, int batch, int cells) {
+    super(b, model, EntropyLedger.Kind.RASTER, cells, draw, filled(OPEN, batch, cells));
+    this.model = model;
     this.guidanceInterval = guidanceInterval;
-    int[] order = new int[batch * cells];
-    Arrays.setAll(order, i -> i % cells);
-    this.cells = b.tensor(HostTensor.of("cells", order, batch, cells));
+    cell = b.alloc(DType.I32, batch, 1);
+    tokens = b.alloc(DType.I32, batch, 1);
+    probability = b.alloc(DType.F32, batch, 1);
   }
 
-  /** The tap sees {@code model_logits}, {@code tokens} and {@code probability}, of the tokens drawn. */
+  /** To be called for one step after another. The tap sees {@code model_logits}, {@code tokens} and {@code probability}, of the tokens drawn. */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
-    int batch = grid.size(0);
-    Draw draw = draw(i);
-    LedgerTape.Page page = page(1, draw);
-    try (Backend.Scope _ = b.scope()) {
-      Tensor open = cells.slice(1, i, 1);
+    Settings settings = new Settings(guided(i), draw(i), noise.draw(i));
+    if (i == 0) {
+      b.upload(filled(-1, grid.size(0), 1), cell);
+      settle(true, settings, page(1, settings.draw), tap);
+    } else if (recordable(settings.noise, tap)) {
+      replay(settings, () -> settle(false, settings, NO_PAGE, Tap.NONE));
+    } else {
+      settle(false, settings, page(1, settings.draw), tap);
+    }
+  }
 
-      Tensor logits = b.alloc(DType.F32, guided(i) ? denoiser.branches() : 1, batch, 1, denoiser.codes());
-      denoiser.logits(i, grid, open, logits);
+  private void settle(boolean first, Settings settings, LedgerTape.Page page, Tap tap) {
+    try (Backend.Scope _ = b.scope()) {
+      Tensor logits = b.alloc(DType.F32, settings.guided ? model.branches() : 1, grid.dim(0), 1, model.codes());
+      if (first) {
+        model.first(logits);
+      } else {
+        model.next(tokens, logits);
+      }
       tap.accept("model_logits", logits);
 
-      Tensor tokens = b.alloc(DType.I32, batch, 1);
-      Tensor probability = b.alloc(DType.F32, batch, 1);
-      b.draw(logits, draw, open, noise.draw(i), number(i), tokens, probability, page.drawn(), usage(), fault);
-      b.reveal(grid, open, tokens);
-      turn(page, open);
+      b.increment(cell);
+      b.draw(logits, settings.draw, cell, settings.noise, cell.slice(0, 0, 1).reshape(1), tokens, probability, page.drawn(), usage(), fault);
+      b.reveal(grid, cell, tokens);
+      turn(page, cell);
       tap.accept("tokens", tokens);
       tap.accept("probability", probability);
     }

@@ -4,6 +4,7 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.GenerationException;
 import azulejo.runtime.Tap;
@@ -12,7 +13,10 @@ import azulejo.runtime.ledger.LedgerTape;
 import azulejo.runtime.sampling.Intervention;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * The way from an open token grid to a settled one: what its steps have in common. Which positions a step settles is the walk's choice (the path); which
@@ -32,28 +36,30 @@ public abstract class Walk {
     void stepDone(int step, Tensor grid);
   }
 
-  private static final LedgerTape.Page NO_PAGE = new LedgerTape.Page(null, null, null, null, null, true);
+  static final LedgerTape.Page NO_PAGE = new LedgerTape.Page(null, null, null, null, null, true);
 
   final Backend b;
-  final Denoiser denoiser;
   /** I32 [B, L]. */
   final Tensor grid;
   /** I32 [1], for the sampling ops: 0, or the first step with a logit that was not finite, counted from 1. */
   final Tensor fault;
+  private final Predictor model;
   private final EntropyLedger.Kind kind;
   private final int steps;
   private final Draw draw;
   private final Tensor numbers;
   private final List<Intervention.Edit> edits = new ArrayList<>();
+  /** By what is fixed in them; empty for what came once. */
+  private final Map<Object, Optional<Backend.Recording>> recordings = new HashMap<>();
   private LedgerTape tape;
 
   /**
    * @param draw of each step, before any intervention
    * @param start I32 or I64 [B, L], the grid that the walk begins with
    */
-  Walk(Backend b, Denoiser denoiser, EntropyLedger.Kind kind, int steps, Draw draw, HostTensor start) {
+  Walk(Backend b, Predictor model, EntropyLedger.Kind kind, int steps, Draw draw, HostTensor start) {
     this.b = b;
-    this.denoiser = denoiser;
+    this.model = model;
     this.kind = kind;
     this.steps = steps;
     this.draw = draw;
@@ -76,12 +82,12 @@ public abstract class Walk {
 
   /** Edits the draws of all steps to come, after the interventions before it; what it needs lives in the scope that is open. */
   public final void intervene(Intervention intervention) {
-    edits.add(intervention.on(b, denoiser.codes()));
+    edits.add(intervention.on(b, model.codes()));
   }
 
   /** Writes a ledger of all steps to come, in the scope that is open; to be called before the first one. */
   public final LedgerTape keepLedger() {
-    tape = new LedgerTape(b, kind, steps, grid, denoiser.codes());
+    tape = new LedgerTape(b, kind, steps, grid, model.codes());
     return tape;
   }
 
@@ -127,6 +133,31 @@ public abstract class Walk {
 
   /** Step {@code i} alone. */
   public abstract void step(int i, WalkNoise noise, Tap tap);
+
+  /** Whether a step with this noise may be recorded: the host has no part in it. */
+  final boolean recordable(Noise noise, Tap tap) {
+    return model.recordable() && tape == null && !tap.listens() && noise instanceof Noise.Counter;
+  }
+
+  /** Does {@code ops}, which are the same whenever {@code settings} are: the first time as they are, the second time they are recorded, and then replayed. */
+  final void replay(Object settings, Runnable ops) {
+    Optional<Backend.Recording> recording = recordings.get(settings);
+    if (recording == null) {
+      recordings.put(settings, Optional.empty());
+      ops.run();
+      return;
+    }
+    if (recording.isEmpty()) {
+      recording = Optional.of(b.record(ops));
+      recordings.put(settings, recording);
+    }
+    recording.get().replay();
+  }
+
+  /** How many recordings were made. */
+  final long recordings() {
+    return recordings.values().stream().filter(Optional::isPresent).count();
+  }
 
   /** I32 [1] that holds {@code i}, for the sampling ops. */
   final Tensor number(int i) {

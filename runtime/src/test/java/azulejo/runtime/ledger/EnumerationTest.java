@@ -162,7 +162,7 @@ class EnumerationTest {
       joint.add("", grid, probability);
       return;
     }
-    double[] p = model.probabilities(grid, cell);
+    double[] p = model.probabilities(Arrays.copyOf(grid, cell), cell);
     for (int code = 0; code < CODES; code++) {
       int[] next = grid.clone();
       next[cell] = code;

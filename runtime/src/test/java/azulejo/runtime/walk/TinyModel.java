@@ -6,13 +6,15 @@ import azulejo.kernels.Tensor;
 import java.util.Arrays;
 
 /**
- * A model that looks at the whole grid: logits from a hash of it, so that every grid has distributions of its own and all of them can be told without a
- * backend. What a grid holds beside codes does not matter.
+ * A model that looks at the whole grid, or as a {@link NextToken} at the tokens so far: logits from a hash of them, so that every grid has distributions of
+ * its own and all of them can be told without a backend. What a grid holds beside codes does not matter.
  */
-public final class TinyModel implements Denoiser {
+public final class TinyModel implements Denoiser, NextToken {
   private final Backend b;
   private final int codes;
   private final float spread;
+  /** Of each image, in raster order. */
+  private int[][] tokens;
 
   /** @param spread logits lie between it and its negative */
   public TinyModel(Backend b, int codes, float spread) {
@@ -31,7 +33,7 @@ public final class TinyModel implements Denoiser {
     return 1;
   }
 
-  /** Of the codes of a cell. */
+  /** Of the codes of a cell, which follows the grid where that holds the tokens before it alone. */
   public float[] logits(int[] grid, int cell) {
     float[] logits = new float[codes];
     for (int code = 0; code < codes; code++) {
@@ -71,6 +73,30 @@ public final class TinyModel implements Denoiser {
         int[] own = Arrays.copyOfRange(cells, image * length, (image + 1) * length);
         System.arraycopy(logits(own, at[i]), 0, out, i * codes, codes);
       }
+    }
+    b.upload(HostTensor.of("logits", out, logits.shape().toArray()), logits);
+  }
+
+  @Override
+  public void first(Tensor logits) {
+    tokens = new int[logits.size(1)][0];
+    predict(logits);
+  }
+
+  @Override
+  public void next(Tensor drawn, Tensor logits) {
+    int[] last = b.download(drawn).toInts();
+    for (int image = 0; image < tokens.length; image++) {
+      tokens[image] = Arrays.copyOf(tokens[image], tokens[image].length + 1);
+      tokens[image][tokens[image].length - 1] = last[image];
+    }
+    predict(logits);
+  }
+
+  private void predict(Tensor logits) {
+    float[] out = new float[tokens.length * codes];
+    for (int image = 0; image < tokens.length; image++) {
+      System.arraycopy(logits(tokens[image], tokens[image].length), 0, out, image * codes, codes);
     }
     b.upload(HostTensor.of("logits", out, logits.shape().toArray()), logits);
   }
