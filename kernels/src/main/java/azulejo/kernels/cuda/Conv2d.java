@@ -28,29 +28,6 @@ final class Conv2d {
     }
   }
 
-  /** How a convolution is computed. */
-  private enum Variant {
-    TILES_128("conv2d_f32_128", new Product.Tile(128, 128, 16, THREADS, 0), 1),
-    TILES_64("conv2d_f32_64", new Product.Tile(64, 64, 16, THREADS, 0), 4),
-    TILES_64_ODD("conv2d_f32_64_odd", new Product.Tile(64, 64, 16, THREADS, 0), 4);
-
-    final String kernel;
-    final Product.Tile tile;
-    /** Blocks that a multiprocessor runs at once. */
-    final int resident;
-
-    Variant(String kernel, Product.Tile tile, int resident) {
-      this.kernel = kernel;
-      this.tile = tile;
-      this.resident = resident;
-    }
-
-    /** @param wide whether channels of a pixel can be read four at a time */
-    static Variant choose(Product p, boolean wide, Driver.Device device) {
-      return !wide ? TILES_64_ODD : p.n() > 64 && p.tiles(TILES_128.tile) >= device.multiprocessors() ? TILES_128 : TILES_64;
-    }
-  }
-
   /** @param raw the filter as F32 in device memory, for as long as this runs */
   static Kernel pack(DeviceMemory memory, Launch launch, HostTensor weight, Tensor raw) {
     int outputs = raw.size(0);
@@ -68,9 +45,9 @@ final class Conv2d {
     int k = filter.inputs * filter.height * filter.width;
     Product product = new Product(out.rows(), out.columns(), k, filter.rows, null, bias, activation, residual, out);
     Driver.Device device = launch.driver.device();
-    Variant variant = Variant.choose(product, Product.isWide(x) && x.columns() % 4 == 0, device);
-    launch.of("conv2d", variant.kernel).rows(x).number(x.size(1)).number(x.size(2)).number(x.size(3)).number(out.size(1)).number(out.size(2))
+    Product.Kernel kernel = Product.Kernel.choose(product, Product.isWide(x) && x.columns() % 4 == 0, device);
+    launch.of("conv2d", "conv2d" + kernel.suffix).rows(x).number(x.size(1)).number(x.size(2)).number(x.size(3)).number(out.size(1)).number(out.size(2))
         .number(filter.width).number(stride).number(padding.top()).number(padding.left());
-    product.run(memory, launch, variant.tile, variant.resident * device.multiprocessors(), "conv2d");
+    product.run(memory, launch, kernel.tile, kernel.resident * device.multiprocessors(), "conv2d");
   }
 }

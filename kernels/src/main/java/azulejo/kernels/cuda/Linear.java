@@ -44,8 +44,11 @@ final class Linear {
       if (p.m() <= Skinny.MOST) {
         return Skinny.of(p, format, wide, device);
       }
-      Tiles large = new Tiles(format, 128, true);
-      return wide && p.tiles(large.tile()) >= device.multiprocessors() ? large : new Tiles(format, 64, wide);
+      if (format == WeightFormat.F32) {
+        return new Full(Product.Kernel.choose(p, wide, device));
+      }
+      Narrow large = new Narrow(format, 128, true);
+      return wide && p.tiles(large.tile()) >= device.multiprocessors() ? large : new Narrow(format, 64, wide);
     }
 
     void run(DeviceMemory memory, Launch launch, Tensor x, Product p);
@@ -80,31 +83,31 @@ final class Linear {
     }
   }
 
-  /** By tiles of size x size, on tensor cores but for F32. */
-  record Tiles(WeightFormat format, int size, boolean wide) implements Variant {
-    Product.Tile tile() {
-      return format == WeightFormat.F32 ? new Product.Tile(size, size, 16, THREADS, 0) : new Product.Tile(size, size, 32, 2 * size, tensorMemory());
+  /** By tiles, at full precision. */
+  record Full(Product.Kernel kernel) implements Variant {
+    @Override
+    public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
+      launch.of("linear", "linear" + kernel.suffix).rows(x);
+      p.run(memory, launch, kernel.tile, kernel.resident * launch.driver.device().multiprocessors(), "linear");
     }
+  }
 
+  /** By tiles of size x size on tensor cores, the input rounded to 16 bits. */
+  record Narrow(WeightFormat format, int size, boolean wide) implements Variant {
     /** Slices of 32 numbers in 80 bytes: two of the input, and four of the weight or two of bytes. */
-    private int tensorMemory() {
-      return (format == WeightFormat.INT8 ? 4 : 6) * size * 80;
-    }
-
-    /** Blocks that a multiprocessor runs at once. */
-    private int resident() {
-      return size == 64 ? 4 : format == WeightFormat.F32 ? 1 : 2;
+    Product.Tile tile() {
+      return new Product.Tile(size, size, 32, 2 * size, (format == WeightFormat.INT8 ? 4 : 6) * size * 80);
     }
 
     @Override
     public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
-      launch.of(format == WeightFormat.F32 ? "linear" : "linear_tensor", "linear_" + type(format) + "_" + size + (wide ? "" : "_odd")).rows(x);
-      p.run(memory, launch, tile(), resident() * launch.driver.device().multiprocessors(), "linear");
+      launch.of("linear_tensor", "linear_" + type(format) + "_" + size + (wide ? "" : "_odd")).rows(x);
+      p.run(memory, launch, tile(), 256 / size * launch.driver.device().multiprocessors(), "linear");
     }
   }
 
   /**
-   * By cuBLASLt, with the epilogue in a kernel of its own; narrow weights want the input narrow too, which is rounded as {@link Tiles} does.
+   * By cuBLASLt, with the epilogue in a kernel of its own; narrow weights want the input narrow too, which is rounded as {@link Narrow} does.
    *
    * @param format one that the library multiplies
    */

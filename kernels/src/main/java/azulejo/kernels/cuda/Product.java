@@ -28,6 +28,41 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
    */
   record Tile(int rows, int columns, int slice, int threads, int sharedMemory) {}
 
+  /**
+   * An F32 product by tiles.
+   *
+   * @param suffix of the kernel's name
+   * @param resident blocks that a multiprocessor runs at once
+   */
+  enum Kernel {
+    /** On tensor cores, each number as a sum of three; slices of 16 in 48 bytes, two of either side. */
+    SPLIT_128("_split_128", new Tile(128, 64, 16, 256, 6 * (128 + 64) * 48), 2),
+    SPLIT_64("_split_64", new Tile(64, 64, 16, 128, 6 * (64 + 64) * 48), 3),
+    FMA("_fma", new Tile(64, 64, 16, THREADS, 0), 4),
+    FMA_ODD("_fma_odd", new Tile(64, 64, 16, THREADS, 0), 4);
+
+    /** Fewer k's are not worth splitting numbers for. */
+    private static final int SHALLOWEST = 32;
+
+    final String suffix;
+    final Tile tile;
+    final int resident;
+
+    Kernel(String suffix, Tile tile, int resident) {
+      this.suffix = suffix;
+      this.tile = tile;
+      this.resident = resident;
+    }
+
+    /** @param wide whether the left side can be read four numbers at a time */
+    static Kernel choose(Product p, boolean wide, Driver.Device device) {
+      if (!wide) {
+        return FMA_ODD;
+      }
+      return p.k < SHALLOWEST ? FMA : p.tiles(SPLIT_128.tile) >= device.multiprocessors() ? SPLIT_128 : SPLIT_64;
+    }
+  }
+
   /** The same without a residual, to another output. */
   Product into(Tensor out) {
     return new Product(m, n, k, weight, scale, bias, activation, null, out);

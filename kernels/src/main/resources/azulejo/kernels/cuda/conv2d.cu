@@ -64,9 +64,10 @@ struct Patches {
   }
 };
 
-KERNEL(256, conv2d_f32_128, Conv2d) { multiply_f32<128>(Patches<true>{a}, a.product); }
-KERNEL(256, conv2d_f32_64, Conv2d) { multiply_f32<64>(Patches<true>{a}, a.product); }
-KERNEL(256, conv2d_f32_64_odd, Conv2d) { multiply_f32<64>(Patches<false>{a}, a.product); }
+RESIDENT_KERNEL(256, 2, conv2d_split_128, Conv2d) { multiply_split<128>(Patches<true>{a}, a.product); }
+RESIDENT_KERNEL(128, 3, conv2d_split_64, Conv2d) { multiply_split<64>(Patches<true>{a}, a.product); }
+KERNEL(256, conv2d_fma, Conv2d) { multiply_fma(Patches<true>{a}, a.product); }
+KERNEL(256, conv2d_fma_odd, Conv2d) { multiply_fma(Patches<false>{a}, a.product); }
 
 struct FinishConv2d {
   int splits;

@@ -2,9 +2,10 @@
 // in which a weight is kept.
 #include "gemm.cuh"
 
-KERNEL(256, linear_f32_128, Linear) { multiply_f32<128>(InputRows<true>{a}, a.product); }
-KERNEL(256, linear_f32_64, Linear) { multiply_f32<64>(InputRows<true>{a}, a.product); }
-KERNEL(256, linear_f32_64_odd, Linear) { multiply_f32<64>(InputRows<false>{a}, a.product); }
+RESIDENT_KERNEL(256, 2, linear_split_128, Linear) { multiply_split<128>(InputRows<true>{a}, a.product); }
+RESIDENT_KERNEL(128, 3, linear_split_64, Linear) { multiply_split<64>(InputRows<true>{a}, a.product); }
+KERNEL(256, linear_fma, Linear) { multiply_fma(InputRows<true>{a}, a.product); }
+KERNEL(256, linear_fma_odd, Linear) { multiply_fma(InputRows<false>{a}, a.product); }
 
 struct FinishLinear {
   int splits;

@@ -9,7 +9,6 @@
 // 64. Two blocks of 128 fit a multiprocessor, so that one computes while the other waits. Not chosen: wgmma and TMA, which sm_80 lacks and the emulation would
 // have to model; the input as f32 in shared memory, rounded by each of the warps that read it; slices of 64, whose input does not fit the registers.
 #include "gemm.cuh"
-#include "mma.cuh"
 
 constexpr int SLICE = 32;
 /** Of a row in shared memory, in numbers of 16 bits. */
@@ -130,20 +129,7 @@ DEVICE void multiply_tensor(const Source& source, const Product& p) {
   }
   wait_copies<0>();
   __syncthreads();
-
-  // 16 rows of each of the two rows of warps at a time, over the slices
-  typedef float Stage[32][SIZE + 8];
-  Stage& stage = *(Stage*)memory;
-#pragma unroll
-  for (int i = 0; i < TILES; i++) {
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-      int row = warp_row / (SIZE / 2) * 16 + lane / 4, column = warp_column + j * 8 + lane % 4 * 2;
-      *(float2*)&stage[row][column] = make_float2(sums[i][j][0], sums[i][j][1]);
-      *(float2*)&stage[row + 8][column] = make_float2(sums[i][j][2], sums[i][j][3]);
-    }
-    finish_rows<THREADS, 32, SIZE, SIZE + 8>(p, stage, first_column, [&](int r) { return first_row + r / 16 * (SIZE / 2) + i * 16 + r % 16; });
-  }
+  finish_tile<THREADS, TILES, SIZE>(p, sums, memory, first_row, first_column);
 }
 
 #define TENSOR(name, Weight)                                                                                                  \
