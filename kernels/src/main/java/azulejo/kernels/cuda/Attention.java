@@ -7,7 +7,8 @@ import azulejo.kernels.Tensor;
 /** Launches of {@code attention.cu}. */
 final class Attention {
   private static final int ROW_THREADS = 128;
-  private static final int TILE_THREADS = 256;
+  private static final int FMA_THREADS = 256;
+  private static final int MMA_THREADS = 128;
   private static final int TILE = 64;
   private static final int THREADS = 256;
   /** Largest head size of the tiled kernels. */
@@ -19,6 +20,13 @@ final class Attention {
   private static final int LEAST_KEYS = 64;
   /** Blocks of few queries that fill a device: four for each multiprocessor of an H100. The same on every device, and so are the results. */
   private static final int BLOCKS = 528;
+
+  /** The kernels: {@code attend_row} for everything; tiles for many queries of heads of up to 128, a multiple of 4, at aligned addresses. */
+  enum Variant {
+    ROWS,
+    FMA_TILES,
+    TENSOR_CORE_TILES
+  }
 
   private Attention() {}
 
@@ -55,20 +63,36 @@ final class Attention {
 
   static void attention(Launch launch, DeviceMemory memory, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias, Tensor length,
       Tensor out) {
+    attention(Variant.TENSOR_CORE_TILES, launch, memory, q, k, v, heads, scale, mask, bias, length, out);
+  }
+
+  /** @param tiles which kernel many queries go to, if it can take them */
+  static void attention(Variant tiles, Launch launch, DeviceMemory memory, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias,
+      Tensor length, Tensor out) {
     Call call = new Call(launch, q, k, v, heads, scale, mask, bias, length, out);
-    if (call.aligned() && call.size() <= TILE_SIZE && q.dim(1) >= TILE_QUERIES) {
-      tiles(call);
-    } else {
-      rows(call, memory);
+    boolean tiled = call.aligned() && call.size() <= TILE_SIZE && q.dim(1) >= TILE_QUERIES;
+    switch (tiled ? tiles : Variant.ROWS) {
+      case ROWS -> rows(call, memory);
+      case FMA_TILES -> fmaTiles(call);
+      case TENSOR_CORE_TILES -> mmaTiles(call);
     }
   }
 
-  private static void tiles(Call call) {
-    int size = call.size();
-    int stride = size / 4 % 2 == 0 ? size + 4 : size;
-    int sharedMemory = (3 * TILE * stride + TILE * (TILE + 4)) * Float.BYTES;
-    call.of(size <= 64 ? "attend_tile_64" : "attend_tile_128", 0, 1, 0)
-        .run(Launch.ceilDiv(call.q.dim(1), TILE), call.heads, call.q.dim(0), TILE_THREADS, sharedMemory);
+  private static void mmaTiles(Call call) {
+    int width = Math.ceilDiv(call.size(), 8) * 8;
+    int keyStride = width % 16 == 0 ? width + 8 : width;
+    int valueStride = width + 4;
+    run(call, "attend_mma_", MMA_THREADS, TILE * (2 * keyStride + valueStride));
+  }
+
+  private static void fmaTiles(Call call) {
+    int stride = call.size() / 4 % 2 == 0 ? call.size() + 4 : call.size();
+    run(call, "attend_fma_", FMA_THREADS, TILE * (3 * stride + TILE + 4));
+  }
+
+  private static void run(Call call, String kernel, int threads, int sharedFloats) {
+    call.of(kernel + (call.size() <= 64 ? 64 : 128), 0, 1, 0)
+        .run(Launch.ceilDiv(call.q.dim(1), TILE), call.heads, call.q.dim(0), threads, sharedFloats * Float.BYTES);
   }
 
   private static void rows(Call call, DeviceMemory memory) {

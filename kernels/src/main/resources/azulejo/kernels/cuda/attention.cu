@@ -5,9 +5,14 @@
 //   split has at most 1024 keys, so that no running maximum is needed in it. Where there are few queries their keys go to several blocks, which leave
 //   (maximum, sum, weighted values) to attend_combine. Bound by the memory that keys and values come from, in 16-byte loads where addresses allow. The grid
 //   depends on S alone: a block past `length` leaves an empty share.
-// - attend_tile: a block of 64 queries of a head, with keys and values in tiles of 64 through shared memory, for many queries. Bound by arithmetic: f32 FMA, a
-//   thread 4 x 4 scores and 4 x 4 (D over 64: 4 x 8) outputs; 16 FMA for 3 quads of shared memory. The next keys are copied while the values are used, and the
-//   values while the scores are taken.
+// - attend_mma: a block of 64 queries of a head, with keys and values in tiles of 64 through shared memory, for many queries; a warp has 16 queries. Bound by
+//   arithmetic, which tensor cores do: each f32 is the sum of two tf32 (to 2^-22), and of the four products of two such sums the three larger ones are taken. Against
+//   a softmax in double (queries, keys and values uniform in [-1, 1), 256 keys, D = 64) this errs by 7e-8 as f32 FMA does, 1.3e-7 if tensor cores truncate their
+//   sums; with two bf16 each it would be 6e-7, close to the tolerance of the tests at few keys and at scores of hundreds, for half the arithmetic. Sums
+//   of values go into fresh accumulators for each tile, so that no chain of truncated sums is longer than a tile. The next keys are copied while the values are
+//   used, and the values while the scores are taken. A product's 8 summands may come in any order, so pairs of neighbours serve as the summands k and
+//   k + 4 of its layout: a thread reads them at once, and the weights are where the second product wants them.
+// - attend_fma: the same by f32 FMA, a thread 4 x 4 scores and 4 x 4 (D over 64: 4 x 8) outputs; 16 FMA for 3 quads of shared memory.
 #include "mma.cuh"
 
 /** A tensor [B, T, heads * D]. */
@@ -181,24 +186,25 @@ KERNEL(ROW_THREADS, attend_combine, Attention) {
 // ---- many queries -------------------------------------------------------------------------------------------------------
 
 #define TILE 64
-#define TILE_THREADS 256
+#define FMA_THREADS 256
+#define MMA_THREADS 128
 /** Rows of probabilities in shared memory: with 4 more, eight neighbours begin in different banks. */
 #define WEIGHT_STRIDE (TILE + 4)
 
-/** Rows `from` on of a head, TILE of them, `stride` apart in shared memory; rows from `to` on become zeros. */
-DEVICE void copy_tile(float* tile, int stride, const Tokens<const float>& x, int b, int h, int size, int from, int to) {
-  int quads = size / 4;
-  for (int i = threadIdx.x; i < TILE * quads; i += TILE_THREADS) {
+/** Rows `from` on of a head, TILE of them, `stride` apart in shared memory; rows from `to` on and columns from `size` to `width` become zeros. */
+DEVICE void copy_tile(float* tile, int stride, const Tokens<const float>& x, int b, int h, int size, int width, int from, int to) {
+  int quads = width / 4;
+  for (int i = threadIdx.x; i < TILE * quads; i += blockDim.x) {
     int r = i / quads, d = i % quads * 4;
-    bool exists = from + r < to;
-    copy_async(tile + r * stride + d, x.at(b, exists ? from + r : from) + h * size + d, exists ? 16 : 0);
+    bool exists = from + r < to && d < size;
+    copy_async(tile + r * stride + d, exists ? x.at(b, from + r) + h * size + d : x.data, exists ? 16 : 0);
   }
   commit_copies();
 }
 
-/** Queries from 64 * (blockIdx.x % tiles) on of head blockIdx.y, batch blockIdx.z. Thread (ty, tx) has queries 4 ty + i, keys tx + 16 i, columns 4 tx + 64 j. */
+/** Queries from 64 blockIdx.x on of head blockIdx.y, batch blockIdx.z. Thread (ty, tx) has queries 4 ty + i, keys tx + 16 i, columns 4 tx + 64 j. */
 template <int quads>
-DEVICE void attend_tile(const Attention& a) {
+DEVICE void attend_fma(const Attention& a) {
   DYNAMIC_SHARED(memory);
   // eight rows, whose first quads are read together, begin in different banks
   int stride = a.size / 4 % 2 == 0 ? a.size + 4 : a.size;
@@ -210,8 +216,8 @@ DEVICE void attend_tile(const Attention& a) {
   int h = blockIdx.y, b = blockIdx.z;
   int first = blockIdx.x * TILE;
   int keys = a.visible(min(a.queries, first + TILE) - 1);
-  copy_tile(q, stride, a.q, b, h, a.size, first, a.queries);
-  copy_tile(k, stride, a.k, b, h, a.size, 0, keys);
+  copy_tile(q, stride, a.q, b, h, a.size, a.size, first, a.queries);
+  copy_tile(k, stride, a.k, b, h, a.size, a.size, 0, keys);
 
   float max[4], sum[4], out[4][quads][4];
   for (int i = 0; i < 4; i++) {
@@ -222,7 +228,7 @@ DEVICE void attend_tile(const Attention& a) {
     }
   }
   for (int from = 0; from < keys; from += TILE) {
-    copy_tile(v, stride, a.v, b, h, a.size, from, keys);
+    copy_tile(v, stride, a.v, b, h, a.size, a.size, from, keys);
     wait_copies<1>();
     __syncthreads();
     float score[4][4] = {};
@@ -246,7 +252,7 @@ DEVICE void attend_tile(const Attention& a) {
     }
     __syncthreads();
     if (from + TILE < keys) {
-      copy_tile(k, stride, a.k, b, h, a.size, from + TILE, keys);
+      copy_tile(k, stride, a.k, b, h, a.size, a.size, from + TILE, keys);
     }
 
 #pragma unroll
@@ -325,8 +331,168 @@ DEVICE void attend_tile(const Attention& a) {
   }
 }
 
-KERNEL(TILE_THREADS, attend_tile_64, Attention) { attend_tile<1>(a); }
-KERNEL(TILE_THREADS, attend_tile_128, Attention) { attend_tile<2>(a); }
+KERNEL(FMA_THREADS, attend_fma_64, Attention) { attend_fma<1>(a); }
+KERNEL(FMA_THREADS, attend_fma_128, Attention) { attend_fma<2>(a); }
+
+/** x = high + low to 22 bits. */
+DEVICE void split(float x, u32& high, u32& low) {
+  high = to_tf32(x);
+  low = to_tf32(x - __uint_as_float(high));
+}
+
+DEVICE void split(float x0, float x1, float x2, float x3, u32 (&high)[4], u32 (&low)[4]) {
+  split(x0, high[0], low[0]);
+  split(x1, high[1], low[1]);
+  split(x2, high[2], low[2]);
+  split(x3, high[3], low[3]);
+}
+
+/** D += A B in f32, or nearly; the small products first. */
+DEVICE void mma_split(float (&d)[4], const u32 (&high)[4], const u32 (&low)[4], float b0, float b1) {
+  u32 b_high[2], b_low[2];
+  split(b0, b_high[0], b_low[0]);
+  split(b1, b_high[1], b_low[1]);
+  mma_tf32(d, low, b_high);
+  mma_tf32(d, high, b_low);
+  mma_tf32(d, high, b_high);
+}
+
+/**
+ * Queries from 64 blockIdx.x on of head blockIdx.y, batch blockIdx.z. A lane has rows `group` and group + 8 of its warp's 16, and of each 8 keys and of each 8
+ * columns the pair 2 pair, 2 pair + 1.
+ */
+template <int halves>
+DEVICE void attend_mma(const Attention& a) {
+  DYNAMIC_SHARED(memory);
+  // fragments of queries and keys are pairs from rows `group`: 8 floats off; those of values lie in rows 2 pair, columns group: 4 off
+  int width = (a.size + 7) / 8 * 8, key_stride = width % 16 == 0 ? width + 8 : width, value_stride = width + 4;
+  float* q = (float*)memory;
+  float* k = q + TILE * key_stride;
+  float* v = k + TILE * key_stride;
+  int warp = threadIdx.x / WARP, group = threadIdx.x % WARP / 4, pair = threadIdx.x % 4;
+  int h = blockIdx.y, b = blockIdx.z;
+  int first = blockIdx.x * TILE, query = first + 16 * warp + group;
+  int keys = a.visible(min(a.queries, first + TILE) - 1);
+  int warp_keys = a.visible(min(a.queries, first + 16 * warp + 16) - 1);
+  int visible[2];
+  const float* bias[2];
+  for (int r = 0; r < 2; r++) {
+    int t = min(query + 8 * r, a.queries - 1);
+    visible[r] = a.visible(t);
+    bias[r] = a.biases(b, h, t);
+  }
+  copy_tile(q, key_stride, a.q, b, h, a.size, width, first, a.queries);
+  copy_tile(k, key_stride, a.k, b, h, a.size, width, 0, keys);
+
+  float max[2] = {-INF, -INF}, sum[2] = {0, 0}, out[halves][8][4] = {};
+  for (int from = 0; from < keys; from += TILE) {
+    copy_tile(v, value_stride, a.v, b, h, a.size, width, from, keys);
+    wait_copies<1>();
+    __syncthreads();
+    // eights of keys that this warp's queries see
+    int eights = min(TILE / 8, (warp_keys - from + 7) / 8);
+    float score[8][4] = {};
+    const float* x = q + (16 * warp + group) * key_stride + 2 * pair;
+    const float* y = k + group * key_stride + 2 * pair;
+    for (int d = 0; d < width; d += 8) {
+      float2 upper = *(const float2*)(x + d), lower = *(const float2*)(x + 8 * key_stride + d);
+      u32 high[4], low[4];
+      split(upper.x, lower.x, upper.y, lower.y, high, low);
+#pragma unroll
+      for (int n = 0; n < 8; n++) {
+        if (n < eights) {
+          float2 key = *(const float2*)(y + 8 * n * key_stride + d);
+          mma_split(score[n], high, low, key.x, key.y);
+        }
+      }
+    }
+    __syncthreads();
+    if (from + TILE < keys) {
+      copy_tile(k, key_stride, a.k, b, h, a.size, width, from + TILE, keys);
+    }
+
+    float factor[2];
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+      float largest = max[r];
+#pragma unroll
+      for (int n = 0; n < 8; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          int s = from + 8 * n + 2 * pair + i;
+          float& x = score[n][2 * r + i];
+          x = s >= visible[r] ? -INF : bias[r] == nullptr ? x * a.scale : fmaf(x, a.scale, bias[r][s]);
+          largest = fmaxf(largest, x);
+        }
+      }
+      largest = fmaxf(largest, __shfl_xor_sync(FULL, largest, 1));
+      largest = fmaxf(largest, __shfl_xor_sync(FULL, largest, 2));
+      factor[r] = weight(max[r], largest);
+      max[r] = largest;
+      sum[r] *= factor[r];
+#pragma unroll
+      for (int n = 0; n < 8; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          score[n][2 * r + i] = weight(score[n][2 * r + i], largest);
+          sum[r] += score[n][2 * r + i];
+        }
+      }
+    }
+    if (from + TILE < keys) {
+      wait_copies<1>();
+    } else {
+      wait_copies<0>();
+    }
+    __syncthreads();
+#pragma unroll
+    for (int half = 0; half < halves; half++) {
+      float part[8][4] = {};
+      const float* y = v + 2 * pair * value_stride + 64 * half + group;
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+        if (j < eights) {
+          u32 high[4], low[4];
+          split(score[j][0], score[j][2], score[j][1], score[j][3], high, low);
+#pragma unroll
+          for (int n = 0; n < 8; n++) {
+            if (64 * half + 8 * n < a.size) {
+              const float* value = y + 8 * j * value_stride + 8 * n;
+              mma_split(part[n], high, low, value[0], value[value_stride]);
+            }
+          }
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < 8; n++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          out[half][n][i] = fmaf(out[half][n][i], factor[i / 2], part[n][i]);
+        }
+      }
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    sum[r] += __shfl_xor_sync(FULL, sum[r], 1);
+    sum[r] += __shfl_xor_sync(FULL, sum[r], 2);
+    int t = query + 8 * r;
+#pragma unroll
+    for (int half = 0; half < halves; half++) {
+#pragma unroll
+      for (int n = 0; n < 8; n++) {
+        int d = 64 * half + 8 * n + 2 * pair;
+        if (t < a.queries && d < a.size) {
+          *(float2*)(a.out.at(b, t) + h * a.size + d) = make_float2(out[half][n][2 * r] / sum[r], out[half][n][2 * r + 1] / sum[r]);
+        }
+      }
+    }
+  }
+}
+
+KERNEL(MMA_THREADS, attend_mma_64, Attention) { attend_mma<1>(a); }
+KERNEL(MMA_THREADS, attend_mma_128, Attention) { attend_mma<2>(a); }
 
 // ---- rotary embedding ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,15 @@ DEVICE void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], f16) {
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/** x to the nearest tf32, which has 11 significant bits: a float whose last 13 bits are 0. */
+DEVICE u32 to_tf32(float x) { u32 y; asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x)); return y; }
+
+/** D += A B of tf32: A 16 x 8 in rows (a: row group, group + 8, both of column pair, then of pair + 4), B 8 x 8 (b: column group; row pair, pair + 4), D as above. */
+DEVICE void mma_tf32(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
 DEVICE u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
 /** Four 8 x 8 matrices of 16-bit numbers from shared memory: lane 8 i + r gives the address of row r of matrix i, 16 bytes, aligned; lane l gets in x[i] the pair l % 4 of row l / 4. */
@@ -66,6 +75,22 @@ inline void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], T type) {
   }
 }
 
+/** A lane's, of tf32. */
+struct Words { float a[4], b[2]; };
+
+inline void mma_tf32(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+  if ((a[0] | a[1] | a[2] | a[3] | b[0] | b[1]) & 0x1fff) emulator_fail("an operand of a product of tf32 has more bits than a tf32");
+  Exchange<Words> all(0xffffffffu, {{number(a[0]), number(a[1]), number(a[2]), number(a[3])}, {number(b[0]), number(b[1])}}, 14);
+  int lane = threadIdx.x % 32;
+  for (int k = 0; k < 8; k++) {
+    for (int i = 0; i < 4; i++) {
+      int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
+      // A: register = (row / 8) + 2 (k / 4), held by lane 4 (row % 8) + k % 4; B: register k / 4, held by lane 4 column + k % 4
+      d[i] = fmaf(all.of(4 * (row % 8) + k % 4).a[row / 8 + 2 * (k / 4)], all.of(4 * column + k % 4).b[k / 4], d[i]);
+    }
+  }
+}
+
 inline void ldmatrix(u32 (&x)[4], const void* row, bool transposed) {
   if ((uintptr_t)row % 16 != 0) emulator_fail("ldmatrix reads a row that is not aligned to 16 bytes");
   Exchange<const void*> rows(0xffffffffu, row, transposed ? 12 : 11);
@@ -85,6 +110,8 @@ inline void ldmatrix(u32 (&x)[4], const void* row, bool transposed) {
 
 DEVICE void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], bf16 type) { emulator::mma(d, a, b, type); }
 DEVICE void mma(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2], f16 type) { emulator::mma(d, a, b, type); }
+DEVICE u32 to_tf32(float x) { return x != x ? 0x7fffe000 : (__float_as_uint(x) + 0x1000) & 0xffffe000; }
+DEVICE void mma_tf32(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) { emulator::mma_tf32(d, a, b); }
 DEVICE void ldmatrix(u32 (&x)[4], const void* row) { emulator::ldmatrix(x, row, false); }
 DEVICE void ldmatrix_transposed(u32 (&x)[4], const void* row) { emulator::ldmatrix(x, row, true); }
 DEVICE void copy_async(void* shared, const void* global, int bytes) { emulator::emulator_copy_async(shared, global, bytes); }
