@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -86,6 +87,92 @@ class CudaSamplingTest extends SamplingTest {
       Transition.Logs logs = new Transition.Logs((float) Math.log(0.5), (float) Math.log(0.3 / codes), (float) Math.log(0.2));
       b.diffuse(logStart, new Transition(logs, logs, logs, false), false, grid, keys(b, Stream.DRAW), keys(b, Stream.PATH), step, null, moved);
       return List.of(b.download(logStart), b.download(drawn), b.download(grid), b.download(moved), b.download(fault));
+    }
+  }
+
+  /** A step of a masked walk and one of a diffusion, recorded before anything else was done, replayed without a look from the host until the end. */
+  @Test
+  void recordedStepsGoWhereTheReferenceGoes() {
+    try (Backend device = CudaBackends.emulated(); Backend reference = new ReferenceBackend()) {
+      Walk expected = new Walk(reference);
+      Walk actual = new Walk(device);
+      Backend.Recording step = device.record(actual::step);
+      for (int i = 0; i < 5; i++) {
+        expected.step();
+        step.replay();
+      }
+      // one kernel each, and a counter
+      assertThat(step.launches()).isEqualTo(7);
+      assertSame("the last step", expected.results(), actual.results());
+    }
+  }
+
+  /** 20 cells of 600 codes, of which a step of the masked walk draws those that are open and masks 7 again; and the cells of a diffusion. */
+  private static final class Walk {
+    static final int CELLS = 20;
+    static final int CODES = 600;
+    final Backend b;
+    final Tensor step;
+    final Tensor grid;
+    final Tensor classes;
+    final Tensor open;
+    final Tensor count;
+    final Tensor tokens;
+    final Tensor probability;
+    final Tensor ledger;
+    final Tensor usage;
+    final Tensor surprisal;
+    final Tensor confidence;
+    final Tensor logits;
+    final Tensor logStart;
+    final Tensor drawn;
+    final Tensor moved;
+    final Tensor fault;
+    final Noise draw;
+    final Noise path;
+
+    Walk(Backend b) {
+      this.b = b;
+      int[] masks = new int[2 * CELLS];
+      Arrays.fill(masks, CODES);
+      float[] values = new float[2 * CELLS * CODES];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) (3 * Math.sin(i * i));
+      }
+      step = b.tensor(HostTensor.of("step", new int[1], 1));
+      grid = b.tensor(HostTensor.of("grid", masks, 2, CELLS));
+      classes = b.tensor(HostTensor.of("classes", masks, 2, CELLS));
+      open = b.alloc(DType.I32, 2, CELLS);
+      count = b.alloc(DType.I32, 2);
+      tokens = b.alloc(DType.I32, 2, CELLS);
+      probability = b.alloc(DType.F32, 2, CELLS);
+      ledger = b.alloc(DType.F32, 2, CELLS, Ledger.Drawn.COLUMNS);
+      usage = b.tensor(HostTensor.of("usage", new int[CODES], CODES));
+      surprisal = b.alloc(DType.F32, 2);
+      confidence = b.alloc(DType.F32, 2, CELLS);
+      logits = b.tensor(HostTensor.of("logits", values, 1, 2, CELLS, CODES));
+      logStart = b.alloc(DType.F32, 2, CELLS, CODES);
+      drawn = b.alloc(DType.F32, 2, CELLS, Ledger.Drawn.COLUMNS);
+      moved = b.alloc(DType.F32, 2, CELLS, Ledger.Moved.COLUMNS);
+      fault = b.tensor(HostTensor.of("fault", new int[1], 1));
+      Tensor keys = b.tensor(HostTensor.of("keys", new long[] {5, 0, 5, 1}, 2, 2));
+      draw = new Noise.Counter(keys, Stream.DRAW);
+      path = new Noise.Counter(keys, Stream.PATH);
+    }
+
+    void step() {
+      b.openCells(grid, CODES, open, count);
+      b.draw(logits, new Draw(1, 0.9f, 300, 0.9f), open, draw, step, tokens, probability, ledger, usage, fault);
+      b.reveal(grid, open, tokens);
+      b.remask(grid, open, count, probability, 7, 1.5f, CODES, path, step, confidence, surprisal);
+      b.startDistribution(logits, new Draw(1, 1, 0, 0.8f), step, logStart, drawn, fault);
+      Transition.Logs logs = new Transition.Logs((float) Math.log(0.5), (float) Math.log(0.3 / CODES), (float) Math.log(0.2));
+      b.diffuse(logStart, new Transition(logs, logs, logs, false), false, classes, draw, path, step, null, moved);
+      b.increment(step);
+    }
+
+    List<HostTensor> results() {
+      return java.util.stream.Stream.of(grid, tokens, probability, ledger, usage, surprisal, confidence, classes, moved, fault).map(b::download).toList();
     }
   }
 
