@@ -185,26 +185,26 @@ DEVICE void draw(const Draw& a, float* x, u64* bins) {
     hide<THREADS>(x, n, cut<THREADS>(x, n, bins, Weighed(max, a.top_p, n), false));
   }
 
-  // the race
+  // the race; a score to beat, of this warp's codes so far, spares most codes a logarithm and a division: e is not below its word's u = word / 2^32
   Sums sums;
   float best = -INF;
   int winner = LAST_CODE;
   int step = *a.step;
-  for (int v = 4 * threadIdx.x; v < n; v += 4 * THREADS) {
-    float q[4], e[4];
+  bool counted = !a.greedy && a.noise.keys.data != nullptr;
+  for (int v = 4 * threadIdx.x, lane = threadIdx.x % WARP; v - 4 * lane < n; v += 4 * THREADS) {
+    float q[4], e[4] = {1, 1, 1, 1};
+    u32 words[4] = {0, 0, 0, 0};
+    float beaten = 0;
     load(q, x, v, n, true, -INF);
-    if (!a.greedy && a.noise.keys.data != nullptr) {
-      u32 words[4];
+    if (counted) {
       a.noise.words(words, b, step, position, v);
-      for (int i = 0; i < 4; i++) {
-        e[i] = exponential(words[i]);
-      }
+      beaten = 0.999999f * 0x1p-32f * __uint_as_float(__reduce_max_sync(FULL, __float_as_uint(fmaxf(best, 0.0f))));
     } else if (!a.greedy) {
       a.noise.given(e, b, position, v, n);
     }
     for (int i = 0; i < 4; i++) {
       float w = sums.add(q[i] - max);
-      float score = a.greedy ? q[i] : w / e[i];
+      float score = a.greedy ? q[i] : !counted ? w / e[i] : w > beaten * (float)words[i] ? w / exponential(words[i]) : -INF;
       if (score > best && v + i < n) {
         best = score;
         winner = v + i;

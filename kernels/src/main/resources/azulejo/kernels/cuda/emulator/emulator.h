@@ -142,6 +142,13 @@ static inline unsigned __ballot_sync(unsigned mask, int x) {
   }
   return votes;
 }
+static inline unsigned __reduce_max_sync(unsigned mask, unsigned x) {
+  emulator::Exchange<unsigned> all(mask, x, 14);
+  for (int i = 0; i < 32; i++) {
+    x = mask >> i & 1 && all.at(i) > x ? all.at(i) : x;
+  }
+  return x;
+}
 static inline int __any_sync(unsigned mask, int x) { return __ballot_sync(mask, x) != 0; }
 static inline int __all_sync(unsigned mask, int x) { return __ballot_sync(mask, !x) == 0; }
 
