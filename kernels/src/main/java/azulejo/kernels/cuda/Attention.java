@@ -11,17 +11,17 @@ final class Attention {
   private static final int MMA_THREADS = 128;
   private static final int TILE = 64;
   private static final int THREADS = 256;
-  /** Largest head size of the tiled kernels. */
+  /** Largest head size of the f32 tiles, and the columns that a block of the others has at once. */
   private static final int TILE_SIZE = 128;
   /** Fewer queries go a row at a time: a tile would be mostly empty. */
   private static final int TILE_QUERIES = 8;
   /** Keys of a split: at most what shared memory keeps scores of, at least what is worth a block. */
   private static final int MOST_KEYS = 1024;
   private static final int LEAST_KEYS = 64;
-  /** Blocks of few queries that fill a device: four for each multiprocessor of an H100. The same on every device, and so are the results. */
-  private static final int BLOCKS = 528;
+  /** Blocks of few queries that fill a device: eight for each multiprocessor of an H100. The same on every device, and so are the results. */
+  private static final int BLOCKS = 1056;
 
-  /** The kernels: {@code attend_row} for everything; tiles for many queries of heads of up to 128, a multiple of 4, at aligned addresses. */
+  /** The kernels: {@code attend_row} for everything; tiles for many queries of heads of a multiple of 4, for f32 multiplications up to 128, at aligned addresses. */
   enum Variant {
     ROWS,
     FMA_TILES,
@@ -70,7 +70,7 @@ final class Attention {
   static void attention(Variant tiles, Launch launch, DeviceMemory memory, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionMask mask, Tensor bias,
       Tensor length, Tensor out) {
     Call call = new Call(launch, q, k, v, heads, scale, mask, bias, length, out);
-    boolean tiled = call.aligned() && call.size() <= TILE_SIZE && q.dim(1) >= TILE_QUERIES;
+    boolean tiled = call.aligned() && q.dim(1) >= TILE_QUERIES && (call.size() <= TILE_SIZE || tiles == Variant.TENSOR_CORE_TILES);
     switch (tiled ? tiles : Variant.ROWS) {
       case ROWS -> rows(call, memory);
       case FMA_TILES -> fmaTiles(call);
@@ -79,7 +79,7 @@ final class Attention {
   }
 
   private static void mmaTiles(Call call) {
-    int width = Math.ceilDiv(call.size(), 8) * 8;
+    int width = Math.min(TILE_SIZE, Math.ceilDiv(call.size(), 8) * 8);
     int keyStride = width % 16 == 0 ? width + 8 : width;
     int valueStride = width + 4;
     run(call, "attend_mma_", MMA_THREADS, TILE * (2 * keyStride + valueStride));
@@ -92,7 +92,7 @@ final class Attention {
 
   private static void run(Call call, String kernel, int threads, int sharedFloats) {
     call.of(kernel + (call.size() <= 64 ? 64 : 128), 0, 1, 0)
-        .run(Launch.ceilDiv(call.q.dim(1), TILE), call.heads, call.q.dim(0), threads, sharedFloats * Float.BYTES);
+        .run(Launch.ceilDiv(call.q.dim(1), TILE), call.heads * Launch.ceilDiv(call.size(), TILE_SIZE), call.q.dim(0), threads, sharedFloats * Float.BYTES);
   }
 
   private static void rows(Call call, DeviceMemory memory) {

@@ -50,7 +50,7 @@ class AttentionTest {
   @ParameterizedTest
   @EnumSource
   void everyVariantGivesWhatTheReferenceGives(Attention.Variant variant) {
-    for (int size : new int[] {4, 12, 48, 64, 100, 128}) {
+    for (int size : new int[] {4, 12, 48, 64, 100, 128, 132, 384}) {
       check(variant, size, AttentionMask.NONE, false, 0, 1);
     }
     check(variant, 80, AttentionMask.CAUSAL, false, 0, 1);
