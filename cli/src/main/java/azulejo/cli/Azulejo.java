@@ -48,6 +48,7 @@ final class Azulejo implements Runnable {
         .addSubcommand(new UsageCommand(environment))
         .addSubcommand(new DevicesCommand(environment))
         .addSubcommand(new ParityCommand(environment))
+        .addSubcommand(new BenchCommand(environment))
         .addSubcommand(WeightsCommand.commandLine(environment))
         .addSubcommand(new BundleCommand(environment))
         .addSubcommand(new CompletionCommand(environment));

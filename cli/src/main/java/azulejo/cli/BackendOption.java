@@ -14,6 +14,15 @@ final class BackendOption {
   @Option(names = "--threads", paramLabel = "N", description = "Threads that it works with (default: one for each processor).")
   private Integer threads;
 
+  String name() {
+    return name;
+  }
+
+  /** Threads of the host that it computes with, if it computes there. */
+  int threads() {
+    return threads != null ? threads : name.equals("reference") ? 1 : Runtime.getRuntime().availableProcessors();
+  }
+
   Backend open(Engine engine) {
     return open(engine, 0);
   }
