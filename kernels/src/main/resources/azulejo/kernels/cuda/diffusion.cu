@@ -10,8 +10,8 @@
 /** log(1e-30), which stands for log(0). */
 #define LOG_ZERO -69.07755f
 
-/** Thread t has codes t, t + THREADS, ... of a row in every pass. */
-#define EACH(v, n) for (int v = threadIdx.x; v < n; v += THREADS)
+/** Thread t has codes t, t + THREADS, ... of a row in every pass. Not unrolled: several blocks a multiprocessor hide more of a double's time than longer loops, for which registers spill. */
+#define EACH(v, n) _Pragma("unroll 1") for (int v = threadIdx.x; v < n; v += THREADS)
 
 // ---- sums over a row ----------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,6 @@ DEVICE void start(const Start& a, float* p, u64* bins) {
   }
   double truncated = subset;
   if (a.rate <= 1) {
-    __syncthreads();
     hide<THREADS>(p, n, cut<THREADS>(p, n, bins, Probability{a.rate}, false));
     truncated = book == nullptr ? 0 : entropy<THREADS>(p, n).of;
   }

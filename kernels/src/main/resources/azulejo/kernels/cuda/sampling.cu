@@ -5,9 +5,10 @@
 // three passes each, and one that takes out what they dropped. 32 threads draw from up to 512 codes, 256 from up to 8192, 512 from more: few barriers for short
 // rows, and several blocks a multiprocessor for long ones.
 //
-// Bound by arithmetic rather than memory: a code costs some 20 instructions of Philox, 25 of its logarithm, 10 of the exponential and 10 of the division, against
-// the 4 or 8 bytes that are read for it. Not chosen: rows in registers (a variant for each size, nothing gained where memory does not bind), a block for several
-// rows (short rows are cheap anyway), comparing logarithms of scores instead of quotients (a logarithm costs more than a division).
+// Bound by memory and arithmetic alike: against the 4 or 8 bytes that are read for a code stand some 25 instructions of guidance, 30 of Philox and 25 of the
+// weight. Its variate's logarithm and the quotient would be 60 more, but only the fifth of a warp's turns take them that can still win. Not chosen: rows in
+// registers (a variant for each size, and nothing gained), several rows a block (short rows are cheap anyway), several blocks a row (one row alone is drawn by
+// one multiprocessor; a second kernel would have to join the parts).
 #include "sampling.cuh"
 
 // ---- draw ---------------------------------------------------------------------------------------------------------------
@@ -181,7 +182,6 @@ DEVICE void draw(const Draw& a, float* x, u64* bins) {
     hide<THREADS>(x, n, cut<THREADS>(x, n, bins, Counted{a.top_k}, true));
   }
   if (cut_p) {
-    __syncthreads();
     hide<THREADS>(x, n, cut<THREADS>(x, n, bins, Weighed(max, a.top_p, n), false));
   }
 

@@ -114,7 +114,7 @@ DEVICE void add(u64* bin, u64 x) {
  * every value of the digit. Measures are integers, fixed-point numbers if need be, so that no order of atomic additions changes a sum. (A search bit by bit,
  * as on the CPU, would take 32 passes; sorting 16384 codes, 105.)
  *
- * All threads come here, after a barrier since x was written.
+ * All threads come here; what they wrote to x before, all see.
  *
  * @param bins room of BINS in shared memory
  * @param ties whether codes of the last value that stays all stay
