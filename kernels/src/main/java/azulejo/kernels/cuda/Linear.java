@@ -57,29 +57,42 @@ final class Linear {
   /**
    * By reading the weight once.
    *
-   * @param rows of the input that the kernel is written for
+   * @param kernel for as many rows
+   * @param outputs of a warp
    * @param kWarps warps of a block that share the same outputs
    */
-  record Skinny(WeightFormat format, int rows, boolean wide, int kWarps) implements Variant {
+  record Skinny(String kernel, int outputs, int kWarps) implements Variant {
     static final int MOST = 16;
     private static final int WARPS = 8;
-    private static final int OUTPUTS_OF_A_WARP = 4;
+    /** Warps of a multiprocessor that keep its share of the memory busy. */
+    private static final int BUSY = 16;
 
     static Skinny of(Product p, WeightFormat format, boolean wide, Driver.Device device) {
-      int rows = wide ? Math.max(1, Integer.highestOneBit(2 * p.m() - 1)) : MOST;
-      long steps = Launch.ceilDiv(p.weight().stride(0) * bytes(format), 32 * 16);
-      long groups = Launch.ceilDiv(p.n(), OUTPUTS_OF_A_WARP);
+      long bytes = p.weight().stride(0) * bytes(format);
+      if (!wide) {
+        return of(p, format, "_16_odd", 4, bytes / 512, device);
+      }
+      if (format == WeightFormat.F32 || p.m() <= 2) {
+        return of(p, format, "_" + Integer.highestOneBit(2 * p.m() - 1), 4, bytes / 512, device);
+      }
+      int tiles = p.n() / 16 >= 2 * device.multiprocessors() ? 2 : 1;
+      return of(p, format, "_mma_" + (p.m() <= 8 ? 8 : 16) + "_" + tiles, 8 * tiles, bytes / 64, device);
+    }
+
+    /** @param steps that a warp alone would take along k */
+    private static Skinny of(Product p, WeightFormat format, String kernel, int outputs, long steps, Driver.Device device) {
+      long groups = Launch.ceilDiv(p.n(), outputs);
       int kWarps = 1;
-      while (kWarps < WARPS && 2 * kWarps <= steps && groups * kWarps < 2L * WARPS * device.multiprocessors()) {
+      while (kWarps < WARPS && 2 * kWarps <= steps && groups * kWarps < (long) BUSY * device.multiprocessors()) {
         kWarps *= 2;
       }
-      return new Skinny(format, rows, wide, kWarps);
+      return new Skinny("linear_skinny_" + type(format) + kernel, outputs, kWarps);
     }
 
     @Override
     public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
-      launch.of("linear_skinny", "linear_skinny_" + type(format) + "_" + rows + (wide ? "" : "_odd")).rows(x).number(kWarps);
-      p.arguments(launch, null, p.k()).run(Launch.ceilDiv(p.n(), WARPS / kWarps * OUTPUTS_OF_A_WARP), THREADS);
+      launch.of("linear_skinny", kernel).rows(x).number(kWarps);
+      p.arguments(launch, null, p.k()).run(Launch.ceilDiv(p.n(), WARPS / kWarps * outputs), THREADS);
     }
   }
 
