@@ -12,12 +12,13 @@ final class Norms {
   /** Rows up to here go to a warp each if there are enough of them to fill a device. */
   private static final int SHORT_ROW = 512;
   private static final int MANY_ROWS = 1024;
-  /** Elements of a group, 128 KiB, that one block normalises by itself. */
-  private static final long SMALL_GROUP = 32 << 10;
+  /** Elements of a group, 64 KiB, that one block normalises by itself. */
+  private static final long SMALL_GROUP = 16 << 10;
   /** Blocks that take the moments of an image's channels, at most. */
   private static final int CHUNKS = 256;
   private static final int CHUNK_TOKENS = 32;
-  private static final int FACTOR_THREADS = 1024;
+  /** Of the blocks that put together what others found. */
+  private static final int MANY_THREADS = 1024;
 
   private Norms() {}
 
@@ -47,7 +48,7 @@ final class Norms {
       long moments = scratch(memory, x.dim(0) * shares * x.columns() * 2);
       long together = scratch(memory, x.dim(0) * groups * 2);
       all.of("group_moments_" + vector, shares, lanes, chunk, moments, together).run(chunks, Launch.ceilDiv(columns, THREADS), x.dim(0), THREADS, 0);
-      all.of("group_combine", shares, lanes, chunk, moments, together).run(x.dim(0) * groups, THREADS);
+      all.of("group_combine", shares, lanes, chunk, moments, together).run(x.dim(0) * groups, MANY_THREADS);
       all.of("group_apply_" + vector, shares, lanes, chunk, moments, together)
           .run(Launch.ceilDiv((long) pixels * columns, THREADS), x.dim(0), 1, THREADS, 0);
     }
@@ -71,7 +72,7 @@ final class Norms {
       long factors = scratch(memory, x.dim(0) * columns);
       ResponseNorm all = new ResponseNorm(launch, x, gamma, beta, out, tokens, columns, chunks, chunk, squares, factors);
       all.of("response_squares").run(Launch.ceilDiv(columns, THREADS), chunks, x.dim(0), THREADS, 0);
-      all.of("response_factors").run(x.dim(0), FACTOR_THREADS);
+      all.of("response_factors").run(x.dim(0), MANY_THREADS);
       all.of("response_apply_" + vector).run(Launch.ceilDiv((long) tokens * (columns / vector), THREADS), x.dim(0), 1, THREADS, 0);
     }
   }

@@ -13,7 +13,7 @@
 //   used, and the values while the scores are taken. A product's 8 summands may come in any order, so pairs of neighbours serve as the summands k and
 //   k + 4 of its layout: a thread reads them at once, and the weights are where the second product wants them.
 //   Of heads of more than 128 (a decoder's, with all its channels) a block has 128 of the output's columns and takes the scores anew, 128 of their products at a
-//   time: with four such blocks, D = 512, 2.5 times the arithmetic, yet a fifth of what attend_row would take to fetch all keys for each query.
+//   time: with four such blocks, D = 512, 2.5 times the arithmetic, yet less than attend_row would take to fetch all keys anew for each query (by estimate, a fifth).
 // - attend_fma: the same by f32 FMA, a thread 4 x 4 scores and 4 x 4 (D over 64: 4 x 8) outputs; 16 FMA for 3 quads of shared memory.
 #include "mma.cuh"
 

@@ -190,7 +190,7 @@ KERNEL(256, group_moments_1, GroupNorm) { group_moments<1>(a); }
 KERNEL(256, group_moments_4, GroupNorm) { group_moments<4>(a); }
 
 /** Block blockIdx.x = (image, group). */
-KERNEL(256, group_combine, GroupNorm) {
+KERNEL(1024, group_combine, GroupNorm) {
   int channels = a.groups * a.size;
   const float2* moments = a.moments + (i64)(blockIdx.x / a.groups) * a.shares * channels + blockIdx.x % a.groups * a.size;
   float count = (float)a.pixels * a.size;
