@@ -199,7 +199,7 @@ final class OpCases {
     linear(2, 1100, 300, DType.F32, 5);
     // sizes and addresses that a device can read four numbers at a time: several of its largest tiles, and sums that are split among blocks
     linear(129, 260, 68, DType.F32, 7);
-    linear(33, 65, 1028, DType.F32, 3);
+    linear(33, 33, 1028, DType.F32, 3);
   }
 
   private void formats() {
@@ -214,7 +214,7 @@ final class OpCases {
       linear(2, 300, 1031, DType.F32, 3, format);
       linear(129, 300, 1031, DType.F32, 3, format);
       linear(129, 260, 68, DType.F32, 7, format);
-      linear(33, 65, 1028, DType.F32, 3, format);
+      linear(33, 33, 1028, DType.F32, 3, format);
     }
   }
 
@@ -439,6 +439,8 @@ final class OpCases {
     convolution(9, 6, 3, 4, 5, 3, 1, new Padding(2, 1, 2, 1), DType.F32, 1);
     convolution(6, 9, 3, 4, 3, 4, 3, new Padding(1, 2, 0, 3), DType.F32, 2);
     convolution(1, 1, 129, 65, 3, 3, 1, Padding.same(1), DType.F32, 1);
+    // few outputs with long sums, which a device splits among blocks
+    convolution(2, 3, 64, 33, 3, 3, 1, Padding.same(1), DType.F32, 7);
     // the shapes of LPIPS' and FID's networks
     convolution(23, 19, 3, 16, 11, 11, 4, Padding.same(2), DType.F32, 5);
     convolution(9, 10, 17, 33, 1, 7, 1, new Padding(0, 3, 0, 3), DType.F32, 5);

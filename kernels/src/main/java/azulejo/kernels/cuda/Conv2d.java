@@ -44,10 +44,9 @@ final class Conv2d {
       Tensor out) {
     int k = filter.inputs * filter.height * filter.width;
     Product product = new Product(out.rows(), out.columns(), k, filter.rows, null, bias, activation, residual, out);
-    Driver.Device device = launch.driver.device();
-    Product.Kernel kernel = Product.Kernel.choose(product, Product.isWide(x) && x.columns() % 4 == 0, device);
+    Product.Kernel kernel = Product.Kernel.choose(product, Product.isWide(x) && x.columns() % 4 == 0, launch.driver.device());
     launch.of("conv2d", "conv2d" + kernel.suffix).rows(x).number(x.size(1)).number(x.size(2)).number(x.size(3)).number(out.size(1)).number(out.size(2))
         .number(filter.width).number(stride).number(padding.top()).number(padding.left());
-    product.run(memory, launch, kernel.tile, kernel.resident * device.multiprocessors(), "conv2d");
+    product.run(memory, launch, kernel.tile, "conv2d");
   }
 }

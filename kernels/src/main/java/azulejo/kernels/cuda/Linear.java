@@ -101,7 +101,7 @@ final class Linear {
     @Override
     public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
       launch.of("linear", "linear" + kernel.suffix).rows(x);
-      p.run(memory, launch, kernel.tile, kernel.resident * launch.driver.device().multiprocessors(), "linear");
+      p.run(memory, launch, kernel.tile, "linear");
     }
   }
 
@@ -115,7 +115,7 @@ final class Linear {
     @Override
     public void run(DeviceMemory memory, Launch launch, Tensor x, Product p) {
       launch.of("linear_tensor", "linear_" + type(format) + "_" + size + (wide ? "" : "_odd")).rows(x);
-      p.run(memory, launch, tile(), 256 / size * launch.driver.device().multiprocessors(), "linear");
+      p.run(memory, launch, tile(), "linear");
     }
   }
 

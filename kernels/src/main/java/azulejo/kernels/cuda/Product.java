@@ -28,30 +28,24 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
    */
   record Tile(int rows, int columns, int slice, int threads, int sharedMemory) {}
 
-  /**
-   * An F32 product by tiles.
-   *
-   * @param suffix of the kernel's name
-   * @param resident blocks that a multiprocessor runs at once
-   */
+  /** A way to compute an F32 product by tiles. */
   enum Kernel {
     /** On tensor cores, each number as a sum of three; slices of 16 in 48 bytes, two of either side. */
-    SPLIT_128("_split_128", new Tile(128, 64, 16, 256, 6 * (128 + 64) * 48), 2),
-    SPLIT_64("_split_64", new Tile(64, 64, 16, 128, 6 * (64 + 64) * 48), 3),
-    FMA("_fma", new Tile(64, 64, 16, THREADS, 0), 4),
-    FMA_ODD("_fma_odd", new Tile(64, 64, 16, THREADS, 0), 4);
+    SPLIT_128("_split_128", new Tile(128, 64, 16, 256, 6 * (128 + 64) * 48)),
+    SPLIT_64("_split_64", new Tile(64, 64, 16, 128, 6 * (64 + 64) * 48)),
+    FMA("_fma", new Tile(64, 64, 16, THREADS, 0)),
+    FMA_ODD("_fma_odd", new Tile(64, 64, 16, THREADS, 0));
 
     /** Fewer k's are not worth splitting numbers for. */
     private static final int SHALLOWEST = 32;
 
+    /** Of its name, behind the file's. */
     final String suffix;
     final Tile tile;
-    final int resident;
 
-    Kernel(String suffix, Tile tile, int resident) {
+    Kernel(String suffix, Tile tile) {
       this.suffix = suffix;
       this.tile = tile;
-      this.resident = resident;
     }
 
     /** @param wide whether the left side can be read four numbers at a time */
@@ -78,14 +72,13 @@ record Product(int m, int n, int k, Tensor weight, Tensor scale, Tensor bias, Ac
   }
 
   /**
-   * Runs a kernel of {@code file.cu}. Where tiles are fewer than {@code blocks}, several blocks share one, each with a stretch of k, and the kernel
+   * Runs a kernel of {@code file.cu}. Where tiles are fewer than half the multiprocessors, several blocks share one, each with a stretch of k, and the kernel
    * {@code file_finish} adds up their sums: always in the same order, for a shape and a device.
    *
    * @param kernel begun, and given what comes before the product in its arguments
-   * @param blocks that run at once
    */
-  void run(DeviceMemory memory, Launch kernel, Tile tile, int blocks, String file) {
-    long wanted = Math.max(1, Math.min(blocks / tiles(tile), k / SHORTEST_SPLIT));
+  void run(DeviceMemory memory, Launch kernel, Tile tile, String file) {
+    long wanted = Math.max(1, Math.min(kernel.driver.device().multiprocessors() / tiles(tile), k / SHORTEST_SPLIT));
     int depth = Math.toIntExact(Launch.ceilDiv(Launch.ceilDiv(k, wanted), tile.slice) * tile.slice);
     int splits = Math.toIntExact(Math.max(1, Launch.ceilDiv(k, depth)));
     try (Backend.Scope _ = memory.scope()) {
