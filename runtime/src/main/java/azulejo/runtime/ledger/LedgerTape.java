@@ -28,7 +28,11 @@ public final class LedgerTape {
    * @param grid I32 [B, L], after the step
    * @param random whether chance had a part in the tokens
    */
-  public record Page(Tensor open, Tensor drawn, Tensor moved, Tensor path, Tensor grid, boolean random) {}
+  public record Page(Tensor open, Tensor drawn, Tensor moved, Tensor path, Tensor grid, boolean random) {
+    private Page random(boolean other) {
+      return new Page(open, drawn, moved, path, grid, other);
+    }
+  }
 
   private final Backend b;
   private final Kind kind;
@@ -55,8 +59,15 @@ public final class LedgerTape {
     return usage;
   }
 
-  /** A page for the next step, which draws {@code positions} cells of an image; to be called outside the step's own scope. */
-  public Page page(int positions, boolean random) {
+  /**
+   * The page of {@code step}, which draws {@code positions} cells of an image; to be called step by step and outside the step's own scope. When a walk is run
+   * again, its steps write over the pages that they wrote before.
+   */
+  public Page page(int step, int positions, boolean random) {
+    if (step < pages.size()) {
+      pages.set(step, pages.get(step).random(random));
+      return pages.get(step);
+    }
     long batch = before.dim(0);
     Page page = new Page(b.alloc(DType.I32, batch, positions), b.alloc(DType.F32, batch, positions, Drawn.COLUMNS),
         kind == Kind.DENOISING ? b.alloc(DType.F32, batch, before.dim(1), Moved.COLUMNS) : null,
@@ -66,6 +77,12 @@ public final class LedgerTape {
     }
     pages.add(page);
     return page;
+  }
+
+  /** Begins again. */
+  public void restart(Tensor grid) {
+    b.copy(grid, before);
+    b.upload(HostTensor.of("usage", new int[usage.size(0)], usage.dim(0)), usage);
   }
 
   /** The ledger of each image of the batch. */

@@ -23,6 +23,9 @@ public final class DenoisingWalk extends Walk {
   private final DiffusionSchedule schedule;
   private final Tensor open;
 
+  /** What of a step is fixed when it is recorded. */
+  private record Settings(int step, Draw draw, WalkNoise noise) {}
+
   /** A walk from an all-masked grid [batch, cells]. */
   public DenoisingWalk(Backend b, Denoiser denoiser, DiffusionSchedule schedule, int steps, float guidance, float truncation, int batch,
       int cells) {
@@ -53,12 +56,22 @@ public final class DenoisingWalk extends Walk {
    */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
+    Settings settings = new Settings(i, draw(i), noise);
+    LedgerTape.Page page = page(i, grid.size(1), settings.draw);
+    if (recordable(noise, tap)) {
+      replay(settings, () -> step(settings, page, tap));
+    } else {
+      step(settings, page, tap);
+    }
+  }
+
+  private void step(Settings settings, LedgerTape.Page page, Tap tap) {
+    int i = settings.step;
+    Draw draw = settings.draw;
     long batch = grid.dim(0);
     long cells = grid.dim(1);
     int codes = schedule.codes();
     Transition transition = schedule.transition(DiffusionSchedule.timestep(i, steps()));
-    Draw draw = draw(i);
-    LedgerTape.Page page = page(grid.size(1), draw);
     try (Backend.Scope _ = b.scope()) {
       Tensor logits = b.alloc(DType.F32, denoiser.branches(), batch, cells, codes);
       denoiser.logits(i, grid, open, logits);
@@ -70,7 +83,7 @@ public final class DenoisingWalk extends Walk {
       tap.accept("log_p_x_0", logStart);
 
       Tensor posterior = tap.listens() ? b.alloc(DType.F32, batch, cells, transition.last() ? codes : codes + 1) : null;
-      b.diffuse(logStart, transition, draw.pick() == Draw.Pick.ARGMAX_TRANSITION, grid, noise.draw(i), noise.path(i), step, posterior, page.moved());
+      b.diffuse(logStart, transition, draw.pick() == Draw.Pick.ARGMAX_TRANSITION, grid, settings.noise.draw(i), settings.noise.path(i), step, posterior, page.moved());
       turn(page, open);
       tap.accept("log_p_x_t_min_1", posterior);
       tap.accept("prev_sample", grid);

@@ -16,14 +16,19 @@ import azulejo.runtime.ledger.LedgerTape;
  * <p>Chang et al., "MaskGIT: Masked Generative Image Transformer" (CVPR 2022), section 3.2, with the arithmetic of diffusers'
  * {@code schedulers/scheduling_amused.py}.
  *
- * <p>The host knows an upper bound of the number of masked cells, which is what the model computes logits for.
+ * <p>The host knows an upper bound of the number of masked cells, which is what the model computes logits for. So steps differ in their shapes, and a step is
+ * like no other but itself when the walk is run again.
  */
 public final class MaskedWalk extends Walk {
   private final Denoiser denoiser;
   private final MaskSchedule schedule;
   private final int maskId;
   private final float startRatio;
-  private int bound;
+  /** The most cells that each step finds open. */
+  private final int[] bounds;
+
+  /** What of a step is fixed when it is recorded. */
+  private record Settings(int step, Draw draw, WalkNoise noise) {}
 
   /** A walk from an all-masked grid [batch, cells]. */
   public MaskedWalk(Backend b, Denoiser denoiser, MaskSchedule schedule, float guidance, int maskId, int batch, int cells) {
@@ -42,15 +47,29 @@ public final class MaskedWalk extends Walk {
     this.schedule = schedule;
     this.maskId = maskId;
     this.startRatio = startRatio;
-    this.bound = grid.size(1);
+    this.bounds = new int[steps()];
+    for (int i = 0, bound = grid.size(1); i < steps(); i++) {
+      bounds[i] = bound;
+      bound = Math.max(1, Math.min(bound - 1, maskLength(i)));
+    }
   }
 
   /** The tap sees {@code open} and what the official scheduler calls {@code pred_original_sample}, {@code confidence} and {@code prev_sample}. */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
+    Settings settings = new Settings(i, draw(i), noise);
+    LedgerTape.Page page = page(i, bounds[i], settings.draw);
+    if (recordable(noise, tap)) {
+      replay(settings, () -> step(settings, page, tap));
+    } else {
+      step(settings, page, tap);
+    }
+  }
+
+  private void step(Settings settings, LedgerTape.Page page, Tap tap) {
+    int i = settings.step;
     int batch = grid.size(0);
-    Draw draw = draw(i);
-    LedgerTape.Page page = page(bound, draw);
+    int bound = bounds[i];
     try (Backend.Scope _ = b.scope()) {
       Tensor open = b.alloc(DType.I32, batch, bound);
       Tensor count = b.alloc(DType.I32, batch);
@@ -64,19 +83,21 @@ public final class MaskedWalk extends Walk {
       Tensor step = number(i);
       Tensor tokens = b.alloc(DType.I32, batch, bound);
       Tensor probability = b.alloc(DType.F32, batch, bound);
-      b.draw(logits, draw, open, noise.draw(i), step, tokens, probability, page.drawn(), usage(), fault);
+      b.draw(logits, settings.draw, open, settings.noise.draw(i), step, tokens, probability, page.drawn(), usage(), fault);
       b.reveal(grid, open, tokens);
       tap.accept("pred_original_sample", grid);
 
       if (i < steps() - 1) {
-        int length = schedule.maskLength(i, grid.size(1), startRatio);
         Tensor confidence = b.alloc(DType.F32, grid.shape().toArray());
-        b.remask(grid, open, count, probability, length, schedule.temperature(i), maskId, noise.path(i), step, confidence, page.path());
+        b.remask(grid, open, count, probability, maskLength(i), schedule.temperature(i), maskId, settings.noise.path(i), step, confidence, page.path());
         tap.accept("confidence", confidence);
-        bound = Math.max(1, Math.min(bound - 1, length));
       }
       turn(page, open);
       tap.accept("prev_sample", grid);
     }
+  }
+
+  private int maskLength(int i) {
+    return schedule.maskLength(i, grid.size(1), startRatio);
   }
 }

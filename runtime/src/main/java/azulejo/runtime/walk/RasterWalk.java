@@ -4,7 +4,6 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
-import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
 import azulejo.runtime.ledger.EntropyLedger;
@@ -27,7 +26,7 @@ public final class RasterWalk extends Walk {
   public static final int ALWAYS = -1;
 
   /** What of a step is fixed when it is recorded. */
-  private record Settings(boolean guided, Draw draw, Noise noise) {}
+  private record Settings(boolean guided, Draw draw, WalkNoise noise) {}
 
   private final NextToken model;
   private final int guidanceInterval;
@@ -52,21 +51,22 @@ public final class RasterWalk extends Walk {
   /** To be called for one step after another. The tap sees {@code model_logits}, {@code tokens} and {@code probability}, of the tokens drawn. */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
-    Settings settings = new Settings(guided(i), draw(i), noise.draw(i));
+    Settings settings = new Settings(guided(i), draw(i), noise);
     if (i == 0) {
       b.upload(filled(-1, grid.size(0), 1), cell);
-      settle(true, settings, page(1, settings.draw), tap);
-    } else if (recordable(settings.noise, tap)) {
-      replay(settings, () -> settle(false, settings, NO_PAGE, Tap.NONE));
+    }
+    if (i > 0 && !keepsLedger() && recordable(noise, tap)) {
+      replay(settings, () -> settle(i, settings, NO_PAGE, tap));
     } else {
-      settle(false, settings, page(1, settings.draw), tap);
+      settle(i, settings, page(i, 1, settings.draw), tap);
     }
   }
 
-  private void settle(boolean first, Settings settings, LedgerTape.Page page, Tap tap) {
+  /** @param i of no consequence but for its being 0, and for noise that the host brings */
+  private void settle(int i, Settings settings, LedgerTape.Page page, Tap tap) {
     try (Backend.Scope _ = b.scope()) {
       Tensor logits = b.alloc(DType.F32, settings.guided ? model.branches() : 1, grid.dim(0), 1, model.codes());
-      if (first) {
+      if (i == 0) {
         model.first(logits);
       } else {
         model.next(tokens, logits);
@@ -74,7 +74,7 @@ public final class RasterWalk extends Walk {
       tap.accept("model_logits", logits);
 
       b.increment(cell);
-      b.draw(logits, settings.draw, cell, settings.noise, cell.slice(0, 0, 1).reshape(1), tokens, probability, page.drawn(), usage(), fault);
+      b.draw(logits, settings.draw, cell, settings.noise.draw(i), cell.slice(0, 0, 1).reshape(1), tokens, probability, page.drawn(), usage(), fault);
       b.reveal(grid, cell, tokens);
       turn(page, cell);
       tap.accept("tokens", tokens);

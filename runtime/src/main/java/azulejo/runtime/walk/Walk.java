@@ -4,7 +4,6 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.HostTensor;
-import azulejo.kernels.Noise;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.GenerationException;
 import azulejo.runtime.Tap;
@@ -22,8 +21,9 @@ import java.util.Optional;
  * The way from an open token grid to a settled one: what its steps have in common. Which positions a step settles is the walk's choice (the path); which
  * token each gets is drawn from the denoiser's logits (the execution).
  *
- * <p>The state lives in tensors of the scope in which the walk was made; the host reads nothing back until {@link #run} looks at the fault flag after the
- * last step.
+ * <p>The state lives in tensors of the scope in which the walk was made, in which its steps are to be called; the host reads nothing back until {@link #run}
+ * looks at the fault flag after the last step. Where the host has no part in a step either, which is so without a tap and with Philox's noise, a step that
+ * comes again is recorded and replayed: all those of a raster walk, and those of any walk that is run again.
  */
 public abstract class Walk {
   /** Hears of each step; an exception of its own ends the walk. */
@@ -47,6 +47,7 @@ public abstract class Walk {
   private final EntropyLedger.Kind kind;
   private final int steps;
   private final Draw draw;
+  private final HostTensor start;
   private final Tensor numbers;
   private final List<Intervention.Edit> edits = new ArrayList<>();
   /** By what is fixed in them; empty for what came once. */
@@ -63,6 +64,7 @@ public abstract class Walk {
     this.kind = kind;
     this.steps = steps;
     this.draw = draw;
+    this.start = start;
     this.grid = b.alloc(DType.I32, start.shape().toArray());
     b.upload(start, grid);
     this.fault = b.tensor(HostTensor.of("fault", new int[1], 1));
@@ -100,9 +102,9 @@ public abstract class Walk {
     return edited;
   }
 
-  /** Where the ops of a step that draws {@code positions} cells write their ledger, or {@link #NO_PAGE}; to be called outside the step's own scope. */
-  final LedgerTape.Page page(int positions, Draw draw) {
-    return tape == null ? NO_PAGE : tape.page(positions, !draw.greedy());
+  /** Where the ops of {@code step}, which draws {@code positions} cells of an image, write their ledger, or {@link #NO_PAGE}; to be called outside the step's own scope. */
+  final LedgerTape.Page page(int step, int positions, Draw draw) {
+    return tape == null ? NO_PAGE : tape.page(step, positions, !draw.greedy());
   }
 
   /** Where a draw counts its tokens: null without a ledger. */
@@ -134,9 +136,25 @@ public abstract class Walk {
   /** Step {@code i} alone. */
   public abstract void step(int i, WalkNoise noise, Tap tap);
 
-  /** Whether a step with this noise may be recorded: the host has no part in it. */
-  final boolean recordable(Noise noise, Tap tap) {
-    return model.recordable() && tape == null && !tap.listens() && noise instanceof Noise.Counter;
+  /**
+   * Puts the walk back to its start, to be run again on the same tensors with the interventions, the ledger and the noise's objects as they are: what differs is
+   * what the model's conditioning and the noise's keys hold.
+   */
+  public void restart() {
+    b.upload(start, grid);
+    b.upload(HostTensor.of("fault", new int[1], 1), fault);
+    if (tape != null) {
+      tape.restart(grid);
+    }
+  }
+
+  final boolean keepsLedger() {
+    return tape != null;
+  }
+
+  /** Whether the host has no part in a step. */
+  final boolean recordable(WalkNoise noise, Tap tap) {
+    return model.recordable() && !tap.listens() && noise.counted();
   }
 
   /** Does {@code ops}, which are the same whenever {@code settings} are: the first time as they are, the second time they are recorded, and then replayed. */

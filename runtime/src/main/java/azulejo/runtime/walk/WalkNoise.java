@@ -16,6 +16,11 @@ public interface WalkNoise {
   /** For the path's choice in {@code step}; null in a diffusion whose draw is to decide alone, as in the official scheduler. */
   Noise path(int step);
 
+  /** Whether the kernels make the variates, so that these objects are the same at every step and nothing comes from the host. */
+  default boolean counted() {
+    return false;
+  }
+
   /**
    * Philox: each stream has its own keys, so that one of them can be frozen while the other varies.
    *
@@ -34,6 +39,11 @@ public interface WalkNoise {
       @Override
       public Noise path(int step) {
         return path;
+      }
+
+      @Override
+      public boolean counted() {
+        return true;
       }
     };
   }
