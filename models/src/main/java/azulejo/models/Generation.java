@@ -1,6 +1,7 @@
 package azulejo.models;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
 import azulejo.models.GenerationListener.Stage;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +27,7 @@ import java.util.OptionalLong;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * One request on its way through the stages that all models share: the conditions are encoded, batches of images are walked, token grids become pictures.
@@ -104,6 +107,20 @@ public abstract class Generation {
   /** A walk over the grids of these images. */
   protected abstract Walk walk(List<Slot> batch);
 
+  /**
+   * Gives the last of {@link #walk}'s walks the conditions of as many other images, in the tensors where it has its own, so that it can be run again for them and
+   * replay what it recorded; or returns false, and a walk is made for them.
+   */
+  protected boolean recondition(List<Slot> batch) {
+    return false;
+  }
+
+  /** Copies tensors into as many others of the same shapes. */
+  protected final void copy(Stream<Tensor> from, Stream<Tensor> to) {
+    Iterator<Tensor> targets = to.iterator();
+    from.forEachOrdered(tensor -> b.copy(tensor, targets.next()));
+  }
+
   /** The official pipeline's noise for a walk of {@code batch} images. */
   protected abstract WalkNoise torchNoise(TorchGenerator generator, int batch);
 
@@ -118,16 +135,13 @@ public abstract class Generation {
     int size = batchSize();
     addSlots();
     List<Slot> ordered = walkOrder(List.copyOf(slots));
-    int batches = Math.ceilDiv(ordered.size(), size);
     try (Backend.Scope _ = b.scope()) {
       timed(Stage.TEXT_ENCODER, () -> {
         encode();
         return null;
       });
       timed(Stage.WALK, () -> {
-        for (int i = 0; i < batches; i++) {
-          walk(ordered.subList(i * size, Math.min((i + 1) * size, ordered.size())), i, batches);
-        }
+        walk(ordered, size);
         return null;
       });
       return timed(Stage.DECODER, () -> slots.stream().map(slot -> {
@@ -181,34 +195,53 @@ public abstract class Generation {
     return Math.ceilDiv(bytes, 1L << 30);
   }
 
-  /** The {@code number}-th batch from 0. */
-  private void walk(List<Slot> batch, int number, int batches) {
-    try (Backend.Scope _ = b.scope()) {
-      Walk walk = walk(batch);
-      plan.request.probe().interventions().forEach(walk::intervene);
-      Optional<LedgerTape> tape = plan.request.probe().ledger() ? Optional.of(walk.keepLedger()) : Optional.empty();
-      walk.run(noise(batch), tap, (step, grid) -> {
-        listener.step(number * walk.steps() + step + 1, batches * walk.steps(), () -> frames(batch, grid));
-        requireGoingOn();
-      });
-      read(walk.grid(), batch);
-      tape.ifPresent(written -> listener.codes(b.download(written.usage()).toInts()));
-      tape.map(LedgerTape::read).ifPresent(read -> IntStream.range(0, batch.size()).forEach(i -> ledgers.put(batch.get(i), read.get(i))));
+  /** Batches of {@code size} images and perhaps a smaller one, each walk run for as many of them as it can be. */
+  private void walk(List<Slot> images, int size) {
+    List<List<Slot>> batches = IntStream.range(0, Math.ceilDiv(images.size(), size))
+        .mapToObj(i -> images.subList(i * size, Math.min((i + 1) * size, images.size()))).toList();
+    boolean philox = plan.request.rng() == Rng.PHILOX;
+    int number = 0;
+    while (number < batches.size()) {
+      try (Backend.Scope _ = b.scope()) {
+        int count = batches.get(number).size();
+        Walk walk = walk(batches.get(number));
+        plan.request.probe().interventions().forEach(walk::intervene);
+        Optional<LedgerTape> tape = plan.request.probe().ledger() ? Optional.of(walk.keepLedger()) : Optional.empty();
+        Tensor drawKeys = b.alloc(DType.I64, count, 2);
+        Tensor pathKeys = b.alloc(DType.I64, count, 2);
+        WalkNoise noise = philox ? WalkNoise.philox(drawKeys, pathKeys) : torchNoise(new TorchGenerator(plan.request.seed()), count);
+        boolean again;
+        do {
+          List<Slot> batch = batches.get(number);
+          b.upload(keys(batch, plan.request.probe().drawSeed()), drawKeys);
+          b.upload(keys(batch, plan.request.probe().pathSeed()), pathKeys);
+          run(walk, noise, tape, batch, number, batches.size());
+          number++;
+          again = philox && number < batches.size() && batches.get(number).size() == count && recondition(batches.get(number));
+          if (again) {
+            walk.restart();
+          }
+        } while (again);
+      }
     }
   }
 
-  private WalkNoise noise(List<Slot> batch) {
-    return switch (plan.request.rng()) {
-      case PHILOX -> WalkNoise.philox(keys(batch, plan.request.probe().drawSeed()), keys(batch, plan.request.probe().pathSeed()));
-      case TORCH -> torchNoise(new TorchGenerator(plan.request.seed()), batch.size());
-    };
+  /** The {@code number}-th batch from 0. */
+  private void run(Walk walk, WalkNoise noise, Optional<LedgerTape> tape, List<Slot> batch, int number, int batches) {
+    walk.run(noise, tap, (step, grid) -> {
+      listener.step(number * walk.steps() + step + 1, batches * walk.steps(), () -> frames(batch, grid));
+      requireGoingOn();
+    });
+    read(walk.grid(), batch);
+    tape.ifPresent(written -> listener.codes(b.download(written.usage()).toInts()));
+    tape.map(LedgerTape::read).ifPresent(read -> IntStream.range(0, batch.size()).forEach(i -> ledgers.put(batch.get(i), read.get(i))));
   }
 
   /** I64 [B, 2]: the seed and each image's number, or for all of them a frozen seed's first number. */
-  private Tensor keys(List<Slot> batch, OptionalLong frozen) {
+  private HostTensor keys(List<Slot> batch, OptionalLong frozen) {
     long[] keys = batch.stream().flatMapToLong(slot -> frozen.isPresent() ? LongStream.of(frozen.getAsLong(), 0) : LongStream.of(plan.request.seed(), slot.index))
         .toArray();
-    return b.tensor(HostTensor.of("keys", keys, batch.size(), 2));
+    return HostTensor.of("keys", keys, batch.size(), 2);
   }
 
   private void read(Tensor grid, List<Slot> batch) {

@@ -39,6 +39,7 @@ final class AmusedGeneration extends Generation {
   private final AmusedSettings settings;
   private final Amused.MicroConditioning micro;
   private Texts texts;
+  private UVit2D.Conditioning given;
 
   AmusedGeneration(Amused model, Backend b, AmusedSettings settings, Amused.MicroConditioning micro, GenerationListener listener, Tap tap,
       long batchBytes) {
@@ -97,8 +98,17 @@ final class AmusedGeneration extends Generation {
 
   @Override
   protected Walk walk(List<Slot> batch) {
-    Denoiser denoiser = model.transformer().denoiser(condition(batch), batch.size(), settings.gridHeight(), settings.gridWidth());
+    given = condition(batch);
+    Denoiser denoiser = model.transformer().denoiser(given, batch.size(), settings.gridHeight(), settings.gridWidth());
     return new MaskedWalk(b, denoiser, settings.schedule(), settings.guidance(), model.maskId(), batch.size(), settings.cells());
+  }
+
+  @Override
+  protected boolean recondition(List<Slot> batch) {
+    try (Backend.Scope _ = b.scope()) {
+      copy(condition(batch).tensors(), given.tensors());
+    }
+    return true;
   }
 
   /** Rows of the guidance pair: the negative prompts of all images, then their prompts. */

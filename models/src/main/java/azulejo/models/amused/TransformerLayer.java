@@ -9,6 +9,7 @@ import azulejo.models.layers.Attention;
 import azulejo.models.layers.Linear;
 import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Weights;
+import java.util.stream.Stream;
 
 /**
  * A layer of the U-ViT's trunk: self-attention, attention to the text and a gated feed-forward, each behind a norm that the pooled condition
@@ -20,7 +21,11 @@ final class TransformerLayer {
    *
    * @param norm1 [N, 2C] (scale, shift), like the other norms
    */
-  record Given(Tensor norm1, Tensor norm2, Tensor norm3, Attention.Memory text) {}
+  record Given(Tensor norm1, Tensor norm2, Tensor norm3, Attention.Memory text) {
+    Stream<Tensor> tensors() {
+      return Stream.concat(Stream.of(norm1, norm2, norm3), text.tensors());
+    }
+  }
 
   /** @param kind the third norm alone subtracts the mean */
   private record AdaNorm(Norm kind, Linear linear, Tensor weight, Tensor bias, float eps) {

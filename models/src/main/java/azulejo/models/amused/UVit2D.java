@@ -13,6 +13,7 @@ import azulejo.runtime.checkpoint.Weights;
 import azulejo.runtime.walk.Denoiser;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * aMUSEd's denoiser, U-ViT: convolutional blocks at both ends of a transformer, all of them conditioned on the prompt; it predicts the codes
@@ -117,7 +118,13 @@ public final class UVit2D {
   // ---- conditioning: once per prompt ----------------------------------------------------------------------------------------
 
   /** What the blocks need of the prompts, N of them; it belongs to the scope in which {@link #condition} was called. */
-  public record Conditioning(int batch, List<UVitBlock.Given> down, List<TransformerLayer.Given> layers, List<UVitBlock.Given> up) {}
+  public record Conditioning(int batch, List<UVitBlock.Given> down, List<TransformerLayer.Given> layers, List<UVitBlock.Given> up) {
+    /** All of them, in an order of their own. */
+    public Stream<Tensor> tensors() {
+      return Stream.of(down.stream().flatMap(UVitBlock.Given::tensors), layers.stream().flatMap(TransformerLayer.Given::tensors),
+          up.stream().flatMap(UVitBlock.Given::tensors)).flatMap(tensors -> tensors);
+    }
+  }
 
   /**
    * @param text [N, S, encoderHiddenSize] penultimate states of the text encoder
@@ -186,6 +193,11 @@ public final class UVit2D {
       @Override
       public int branches() {
         return given.batch / batch;
+      }
+
+      @Override
+      public boolean recordable() {
+        return true;
       }
 
       @Override

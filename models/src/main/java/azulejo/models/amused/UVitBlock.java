@@ -14,6 +14,7 @@ import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Weights;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * One end of the U-ViT: convolutional residual blocks with attention to the text behind each, and a change of resolution before (down) or after
@@ -28,7 +29,11 @@ final class UVitBlock {
    *
    * @param modulation [N, 2C] (scale, shift)
    */
-  record Given(Tensor modulation, Attention.Memory attn1, Attention.Memory attn2) {}
+  record Given(Tensor modulation, Attention.Memory attn1, Attention.Memory attn2) {
+    Stream<Tensor> tensors() {
+      return Stream.concat(Stream.of(modulation), Stream.concat(attn1.tensors(), attn2.tensors()));
+    }
+  }
 
   private final Backend b;
   private final UVit2D.Config c;

@@ -6,11 +6,16 @@ import azulejo.kernels.DType;
 import azulejo.kernels.Tensor;
 import azulejo.runtime.Tap;
 import azulejo.runtime.checkpoint.Weights;
+import java.util.stream.Stream;
 
 /** Multi-head attention of a grid [N, T, C] to itself or to a text; diffusers' {@code models/attention_processor.py} (AttnProcessor). */
 public record Attention(Linear toQ, Linear toK, Linear toV, Linear toOut, int heads) {
   /** Keys and values [N, S, C] of what is attended to. */
-  public record Memory(Tensor keys, Tensor values) {}
+  public record Memory(Tensor keys, Tensor values) {
+    public Stream<Tensor> tensors() {
+      return Stream.of(keys, values);
+    }
+  }
 
   /**
    * @param memoryWidth channels of what is attended to

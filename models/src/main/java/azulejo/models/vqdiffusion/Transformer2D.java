@@ -14,6 +14,7 @@ import azulejo.runtime.walk.Denoiser;
 import azulejo.runtime.walk.DiffusionSchedule;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * VQ-Diffusion's denoiser: a transformer over the cells of a grid with learned positions, conditioned on the timestep and the prompt; it
@@ -143,7 +144,12 @@ public final class Transformer2D {
   }
 
   /** What the blocks need of the prompts, N of them; it belongs to the scope in which {@link #condition} was called. */
-  public record Conditioning(int batch, List<Attention.Memory> blocks) {}
+  public record Conditioning(int batch, List<Attention.Memory> blocks) {
+    /** All of them, in an order of their own. */
+    public Stream<Tensor> tensors() {
+      return blocks.stream().flatMap(Attention.Memory::tensors);
+    }
+  }
 
   /** text [N, S, crossAttentionDim]. */
   public Conditioning condition(Tensor text) {
@@ -166,6 +172,11 @@ public final class Transformer2D {
       @Override
       public int branches() {
         return given.batch / batch;
+      }
+
+      @Override
+      public boolean recordable() {
+        return true;
       }
 
       @Override

@@ -29,6 +29,7 @@ final class VqDiffusionGeneration extends Generation {
   /** [R, S, C] of the {@link #texts}. */
   private Tensor states;
   private Transformer2D.Modulation modulation;
+  private Transformer2D.Conditioning given;
 
   VqDiffusionGeneration(VqDiffusion model, Backend b, VqDiffusionSettings settings, GenerationListener listener, Tap tap, long batchBytes) {
     super(b, settings.plan(), model.schedule().codes(), listener, tap, batchBytes);
@@ -85,10 +86,18 @@ final class VqDiffusionGeneration extends Generation {
 
   @Override
   protected Walk walk(List<Slot> batch) {
-    Transformer2D.Conditioning given = model.transformer().condition(condition(batch));
+    given = model.transformer().condition(condition(batch));
     Denoiser denoiser = model.transformer().denoiser(modulation, given, batch.size());
     return new DenoisingWalk(b, denoiser, model.schedule(), settings.steps(), settings.guidance(), settings.truncation(), batch.size(),
         settings.cells());
+  }
+
+  @Override
+  protected boolean recondition(List<Slot> batch) {
+    try (Backend.Scope _ = b.scope()) {
+      copy(model.transformer().condition(condition(batch)).tensors(), given.tensors());
+    }
+    return true;
   }
 
   /** Rows of the guidance pair: what stands for no prompt for all images, then their prompts. */
