@@ -17,15 +17,24 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
-/** Walks of models that are ops alone give the same tokens whether their steps are replayed or not, on both CPU backends. */
+/** Walks of models that are ops alone give the same tokens whether their steps are replayed or not, on every backend that runs here. */
 class RecordedWalkTest {
   private static final int CODES = 23;
   private static final int BATCH = 3;
   private static final int CELLS = 16;
+
+  private static Stream<String> backends() {
+    return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name);
+  }
+
+  private static Stream<Arguments> backendsAndKinds() {
+    return backends().flatMap(backend -> Stream.of(Kind.values()).map(kind -> Arguments.of(backend, kind)));
+  }
 
   /** Each token's row of a table, and each position's of another. */
   private static final class Bigrams implements NextToken {
@@ -137,7 +146,7 @@ class RecordedWalkTest {
 
   /** The grids after each step. */
   private static int[][] raster(String backend, boolean recordable, int interval, int recordings, Intervention... interventions) {
-    try (Backend b = Backends.open(backend, 1)) {
+    try (Backend b = Backends.open(backend)) {
       Bigrams model = new Bigrams(b, recordable);
       RasterWalk walk = new RasterWalk(b, model, new Draw(2, 0.9f, 20, 0.95f), interval, BATCH, CELLS);
       for (Intervention intervention : interventions) {
@@ -151,14 +160,14 @@ class RecordedWalkTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"reference", "vector"})
+  @MethodSource("backends")
   void inRasterOrder(String backend) {
     assertThat(raster(backend, true, RasterWalk.ALWAYS, 1)).isDeepEqualTo(raster(backend, false, RasterWalk.ALWAYS, 1));
   }
 
   /** One recording for each way of drawing. */
   @ParameterizedTest
-  @ValueSource(strings = {"reference", "vector"})
+  @MethodSource("backends")
   void withTheEndOfGuidanceAndAnArgmaxWindow(String backend) {
     Intervention[] interventions = {new ArgmaxWindow(0.25, 0.75, Draw.Pick.ARGMAX), CodebookSubset.dropRandom(0.3, 5), CodebookSubset.dropRandom(0.3, 6)};
     int[][] grids = raster(backend, true, 5, 4, interventions);
@@ -197,10 +206,10 @@ class RecordedWalkTest {
 
   /** Four runs of one walk, whose steps are plain, recorded, and twice replayed, are those of four walks that nobody records: tokens and ledgers. */
   @ParameterizedTest
-  @CsvSource({"reference, RASTER", "reference, MASKED", "reference, DENOISING", "vector, RASTER", "vector, MASKED", "vector, DENOISING"})
+  @MethodSource("backendsAndKinds")
   void aWalkThatIsRunAgain(String backend, Kind kind) {
     for (boolean ledger : new boolean[] {false, true}) {
-      try (Backend b = Backends.open(backend, 1)) {
+      try (Backend b = Backends.open(backend)) {
         Subject again = kind.on(b, true);
         again.walk.intervene(new ArgmaxWindow(0.5, 0.75, Draw.Pick.ARGMAX));
         LedgerTape tape = ledger ? again.walk.keepLedger() : null;
