@@ -30,6 +30,8 @@ import java.util.function.Supplier;
  * The ops on an NVIDIA GPU, by kernels of this package ({@code *.cu}), each with a class of its own name that launches it. All work goes to one stream, in
  * call order; only {@link #upload} and {@link #download} wait.
  *
+ * <p>With a weight of a narrow format, more than 16 rows of a linear layer's input are rounded too: to f16 for that, to bf16 for others.
+ *
  * <p>A wrong index in a tensor (a table's, a cell's) is not noticed: what a kernel then reads or writes is undefined.
  */
 public final class CudaBackend implements Backend {
