@@ -1,14 +1,17 @@
 package azulejo.kernels;
 
-import azulejo.kernels.cuda.CudaBackends;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
-/** The CUDA backend on the emulation of a device: the same kernels and the same host code. */
+/**
+ * The CUDA backend on the emulation of a device: the same kernels and the same host code. With {@code ./mvnw verify -Pcuda} on a device too, and it fails where there
+ * is none: the system property {@code azulejo.test.cuda} lists the backends.
+ */
 class CudaConformanceTest extends BackendConformance {
   @Override
   List<Supplier<Backend>> backends() {
-    return List.of(CudaBackends::emulated);
+    return Stream.of(System.getProperty("azulejo.test.cuda", "cuda-emulated").split(",")).<Supplier<Backend>>map(name -> () -> Backends.open(name)).toList();
   }
 
   /**

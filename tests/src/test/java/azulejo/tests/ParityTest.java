@@ -36,9 +36,14 @@ class ParityTest {
   @TempDir
   Path dir;
 
-  /** On every backend that runs here, folders with the numbers of their checks and of tensors without one: that no check is lost. */
+  /**
+   * On every backend that runs here, and on those that the system property {@code azulejo.test.cuda} demands, folders with the numbers of their checks and of
+   * tensors without one: that no check is lost.
+   */
   private static Stream<Arguments> folders() {
-    return Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name).flatMap(backend -> Stream.of(
+    Stream<String> here = Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name);
+    Stream<String> demanded = Stream.of(System.getProperty("azulejo.test.cuda", Backends.DEFAULT).split(","));
+    return Stream.concat(here, demanded).distinct().flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 25, 0, backend),
         Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend),
         Arguments.of("vqdiffusion-tiny", 135, 0, backend), Arguments.of("vqdiffusion-tiny-legacybin", 323, 0, backend),
