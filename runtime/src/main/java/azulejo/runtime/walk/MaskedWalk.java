@@ -24,11 +24,10 @@ public final class MaskedWalk extends Walk {
   private final MaskSchedule schedule;
   private final int maskId;
   private final float startRatio;
-  /** The most cells that each step finds open. */
-  private final int[] bounds;
+  private int bound;
 
   /** What of a step is fixed when it is recorded. */
-  private record Settings(int step, Draw draw, WalkNoise noise) {}
+  private record Settings(int step, int bound, Draw draw, WalkNoise noise) {}
 
   /** A walk from an all-masked grid [batch, cells]. */
   public MaskedWalk(Backend b, Denoiser denoiser, MaskSchedule schedule, float guidance, int maskId, int batch, int cells) {
@@ -47,29 +46,32 @@ public final class MaskedWalk extends Walk {
     this.schedule = schedule;
     this.maskId = maskId;
     this.startRatio = startRatio;
-    this.bounds = new int[steps()];
-    for (int i = 0, bound = grid.size(1); i < steps(); i++) {
-      bounds[i] = bound;
-      bound = Math.max(1, Math.min(bound - 1, maskLength(i)));
-    }
+    this.bound = grid.size(1);
+  }
+
+  @Override
+  public void restart() {
+    super.restart();
+    bound = grid.size(1);
   }
 
   /** The tap sees {@code open} and what the official scheduler calls {@code pred_original_sample}, {@code confidence} and {@code prev_sample}. */
   @Override
   public void step(int i, WalkNoise noise, Tap tap) {
-    Settings settings = new Settings(i, draw(i), noise);
-    LedgerTape.Page page = page(i, bounds[i], settings.draw);
+    Settings settings = new Settings(i, bound, draw(i), noise);
+    LedgerTape.Page page = page(i, bound, settings.draw);
     if (recordable(noise, tap)) {
       replay(settings, () -> step(settings, page, tap));
     } else {
       step(settings, page, tap);
     }
+    bound = Math.max(1, Math.min(bound - 1, maskLength(i)));
   }
 
   private void step(Settings settings, LedgerTape.Page page, Tap tap) {
     int i = settings.step;
     int batch = grid.size(0);
-    int bound = bounds[i];
+    int bound = settings.bound;
     try (Backend.Scope _ = b.scope()) {
       Tensor open = b.alloc(DType.I32, batch, bound);
       Tensor count = b.alloc(DType.I32, batch);
