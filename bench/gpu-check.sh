@@ -154,7 +154,7 @@ fi
 if [[ $quick ]]; then
   skip bench-models "only without --quick"
 else
-  step bench-models 240 "$azulejo" bench --backend "$backend" --only amused-256,llamagen-B,llamagen-XL-classes,vqdiffusion-ithq --json "$out/bench-models.json" \
+  step bench-models 240 "$azulejo" bench --backend "$backend" --only amused-256,llamagen-B-384,llamagen-XL-classes,vqdiffusion-ithq --json "$out/bench-models.json" \
     ${models:+--models "$models"}
 fi
 

@@ -19,14 +19,14 @@ import picocli.CommandLine.Option;
     description = {
       "Measure what a device does with the models' ops and with whole models.",
       "matmul, attention, decode (few rows) and draw with the sizes of real models, then whole models of published size and random weights:"
-          + " amused-256, llamagen-B, llamagen-XL-classes, vqdiffusion-ithq. The models run on the backend cuda, or where --models or --only asks for them;"
+          + " amused-256, llamagen-B-384, llamagen-XL-classes, vqdiffusion-ithq. The models run on the backend cuda, or where --models or --only asks for them;"
           + " on a CPU they take minutes each. The exit status is 1 when a part failed."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  azulejo bench",
       "  azulejo bench --backend cuda --json h100.json",
-      "  azulejo bench --only matmul,llamagen-B --models /data/bench"
+      "  azulejo bench --only matmul,llamagen-B-384 --models /data/bench"
     })
 final class BenchCommand implements Callable<Integer> {
   private final Environment environment;

@@ -27,7 +27,7 @@ final class WeightsSynthCommand implements Runnable {
   private final Environment environment;
 
   @Parameters(index = "0", paramLabel = "KIND", description = "amused-256, amused-512, vqdiffusion-ithq, llamagen-XL (of captions), or, of classes, "
-        + "llamagen-B, llamagen-L, llamagen-XL-classes, llamagen-XXL or llamagen-3B.")
+        + "llamagen-B, llamagen-B-384, llamagen-L, llamagen-XL-classes, llamagen-XXL or llamagen-3B.")
   private String kind;
 
   @Parameters(index = "1", paramLabel = "DIR", description = "A new or an empty folder.")

@@ -87,11 +87,11 @@ class BenchTest extends CliTest {
     engine.atStep = _ -> {
       throw new GenerationException("no luck");
     };
-    Files.createDirectories(dir.resolve("models/llamagen-B"));
+    Files.createDirectories(dir.resolve("models/llamagen-B-384"));
     Files.createDirectories(dir.resolve("models/llamagen-XL-classes"));
-    assertThat(bench("--models", dir.resolve("models"), "--only", "attention,llamagen-B,llamagen-XL-classes")).isEqualTo(1);
+    assertThat(bench("--models", dir.resolve("models"), "--only", "attention,llamagen-B-384,llamagen-XL-classes")).isEqualTo(1);
     assertThat(out()).contains("  FAILED: no luck");
-    assertThat(results().path("failures").propertyNames()).containsExactly("llamagen-B", "llamagen-XL-classes");
+    assertThat(results().path("failures").propertyNames()).containsExactly("llamagen-B-384", "llamagen-XL-classes");
     assertThat(figures()).isNotEmpty();
   }
 

@@ -32,7 +32,8 @@ public final class Synth {
   private static final String COMMON = "amused";
   private static final String LLAMAGEN_XL = "llamagen-XL";
   /** LlamaGen's models of ImageNet's classes. The published ones from XL on are for pictures of 384 x 384. */
-  private static final List<OfClasses> OF_CLASSES = List.of(new OfClasses("llamagen-B", "B", 12, 768, 256), new OfClasses("llamagen-L", "L", 24, 1024, 256),
+  private static final List<OfClasses> OF_CLASSES = List.of(new OfClasses("llamagen-B", "B", 12, 768, 256),
+      new OfClasses("llamagen-B-384", "B", 12, 768, 384), new OfClasses("llamagen-L", "L", 24, 1024, 256),
       new OfClasses("llamagen-XL-classes", "XL", 36, 1280, 384), new OfClasses("llamagen-XXL", "XXL", 48, 1536, 384),
       new OfClasses("llamagen-3B", "3B", 24, 3200, 384));
   private static final String VQ_DIFFUSION = "vqdiffusion-ithq";

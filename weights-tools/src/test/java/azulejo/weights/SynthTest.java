@@ -94,7 +94,7 @@ class SynthTest {
     assertThat(Parameters.count(LlamaGenParameters.ofClasses(24, 3200, 1000)) / 1e9).isCloseTo(3.1, within(0.05));
     assertThat(Parameters.count(LlamaGenParameters.ofCaptions(36, 1280, 120, 2048)) / 1e6).isCloseTo(775, within(5.0));
     assertThat(Parameters.count(LlamaGenParameters.vq()) / 1e6).isCloseTo(71.9, within(0.1));
-    assertThat(Synth.kinds()).contains("llamagen-B", "llamagen-L", "llamagen-XL-classes", "llamagen-XXL", "llamagen-3B", "llamagen-XL");
+    assertThat(Synth.kinds()).contains("llamagen-B", "llamagen-B-384", "llamagen-L", "llamagen-XL-classes", "llamagen-XXL", "llamagen-3B", "llamagen-XL");
   }
 
   @Test
@@ -180,7 +180,7 @@ class SynthTest {
   @Test
   void refusesWhatItCannotMake() {
     assertThatThrownBy(() -> Synth.write("amused-1024", dir, DType.F32, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
-        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-L, llamagen-XL-classes, "
+        .hasMessage("there is no checkpoint kind \"amused-1024\": choose one of amused-256, amused-512, llamagen-B, llamagen-B-384, llamagen-L, llamagen-XL-classes, "
             + "llamagen-XXL, llamagen-3B, llamagen-XL, vqdiffusion-ithq");
     assertThatThrownBy(() -> Synth.write("amused-256", dir, DType.BF16, Synth.Progress.NONE)).isInstanceOf(OptionException.class)
         .hasMessage("weights can be synthesised as f32 or f16, not as bf16");

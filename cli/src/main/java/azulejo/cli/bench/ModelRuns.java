@@ -46,7 +46,7 @@ final class ModelRuns {
   private static final List<Model> MODELS = List.of(
       new Model("amused-256", List.of(1, 8, 64), List.of(1), request -> PROMPT.apply(request).steps(12), true, 0, 0,
           Map.of(1, List.of(amused(474)), 8, List.of(amused(602)))),
-      new Model("llamagen-B", List.of(8), List.of(8), CLASS_AT_384, false, 0, 48, Map.of(8, llamaGen(7.80, 2.39))),
+      new Model("llamagen-B-384", List.of(8), List.of(8), CLASS_AT_384, false, 0, 48, Map.of(8, llamaGen(7.80, 2.39))),
       new Model("llamagen-XL-classes", List.of(8), List.of(8), CLASS_AT_384, false, 0, 12, Map.of(8, llamaGen(19.76, 4.84))),
       new Model("vqdiffusion-ithq", List.of(1, 8), List.of(1), PROMPT, false, 12, 2, Map.of()));
 
