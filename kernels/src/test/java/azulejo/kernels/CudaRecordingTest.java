@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -116,6 +117,25 @@ class CudaRecordingTest extends RecordingTest {
         recording.replay();
         assertThat(b.download(later).toFloats()).containsOnly(7);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("backends")
+  void recordingsShareTheirScratch(Supplier<Backend> factory) {
+    int floats = 8 << 20;
+    try (Backend b = factory.get()) {
+      Tensor x = b.tensor(HostTensor.of("x", new float[] {1}, 1));
+      List<Backend.Recording> recordings = IntStream.range(0, 20).mapToObj(_ -> b.record(() -> {
+        try (Backend.Scope _ = b.scope()) {
+          Tensor first = b.alloc(DType.F32, floats).slice(0, floats - 1, 1);
+          b.add(x, x, first);
+          b.copy(first, x);
+        }
+      })).toList();
+      recordings.forEach(Backend.Recording::replay);
+      assertThat(b.download(x).toFloats()).containsExactly(1 << 20);
+      assertThat(b.deviceMemory().orElseThrow().working()).as("of 20 recordings with 32 MiB each").isLessThan(3L * Float.BYTES * floats);
     }
   }
 

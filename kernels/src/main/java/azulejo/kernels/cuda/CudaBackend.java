@@ -212,7 +212,7 @@ public final class CudaBackend implements Backend {
     Driver.Graph[] graph = new Driver.Graph[1];
     recording = true;
     try {
-      memory.keepScratchOf(() -> graph[0] = driver.record(ops));
+      memory.record(() -> graph[0] = driver.record(ops));
     } finally {
       recording = false;
     }

@@ -20,19 +20,17 @@ final class DeviceMemory implements AutoCloseable {
   private record Chunk(long address, long bytes) {}
 
   /** A place in the stack: so many bytes of a chunk; chunks before it may end in unused space, those after it are free. */
-  private record Top(int chunk, long used) {
-    Top max(Top other) {
-      return chunk > other.chunk || chunk == other.chunk && used > other.used ? this : other;
-    }
-  }
+  private record Top(int chunk, long used) {}
 
   private final Driver driver;
-  private final List<Chunk> chunks = new ArrayList<>();
   private final List<Long> weights = new ArrayList<>();
+  /** The chunks of the stack that recordings use. */
+  private final List<Chunk> recorded = new ArrayList<>();
+  /** Those of the stack in use. */
+  private List<Chunk> chunks = new ArrayList<>();
   private final Frame root = new Frame(null, new Top(0, 0));
   private Frame frame = root;
   private Top top = new Top(0, 0);
-  private Top highest = top;
   private long reserved;
   private long weightBytes;
 
@@ -62,7 +60,6 @@ final class DeviceMemory implements AutoCloseable {
       addChunk(bytes);
     }
     top = new Top(chunk, used + roundUp(bytes));
-    highest = highest.max(top);
     return new DeviceBuffer(chunks.get(chunk).address + used, bytes, frame);
   }
 
@@ -87,13 +84,22 @@ final class DeviceMemory implements AutoCloseable {
     return frame;
   }
 
-  /** Runs {@code work}, and keeps all the scratch that it used at any moment until the innermost scope closes. */
-  void keepScratchOf(Runnable work) {
-    Top before = highest;
-    highest = top;
-    work.run();
-    top = highest;
-    highest = highest.max(before);
+  /**
+   * Runs {@code work} on a stack of its own, which is that of all recordings: their scratch holds nothing from one replay to the next and replays come one after
+   * another, so they share its chunks, which stay where they are for the backend's life. (Kept for each alone, the scratch of a diffusion's hundred steps would fill
+   * any device.)
+   */
+  void record(Runnable work) {
+    List<Chunk> others = chunks;
+    Top before = top;
+    chunks = recorded;
+    top = new Top(0, 0);
+    try {
+      work.run();
+    } finally {
+      chunks = others;
+      top = before;
+    }
   }
 
   /** Bytes of scratch held, used or not. */
@@ -114,6 +120,7 @@ final class DeviceMemory implements AutoCloseable {
         f.ends.forEach(Runnable::run);
       }
       chunks.forEach(chunk -> driver.free(chunk.address));
+      recorded.forEach(chunk -> driver.free(chunk.address));
       weights.forEach(driver::free);
     }
   }
