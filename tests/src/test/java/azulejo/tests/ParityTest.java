@@ -2,13 +2,16 @@ package azulejo.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import azulejo.cli.parity.Parity;
 import azulejo.kernels.Backend;
 import azulejo.kernels.Backends;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.CheckpointException;
+import azulejo.runtime.OptionException;
 import azulejo.runtime.checkpoint.Safetensors;
 import azulejo.runtime.checkpoint.SafetensorsWriter;
 import java.io.IOException;
@@ -36,18 +39,27 @@ class ParityTest {
   @TempDir
   Path dir;
 
+  /** Where threads of a device are emulated one after the other: minutes for what takes seconds elsewhere. */
+  private static final String EMULATED = "cuda-emulated";
+
   /**
    * On every backend that runs here, and on those that the system property {@code azulejo.test.cuda} demands, folders with the numbers of their checks and of
-   * tensors without one: that no check is lost.
+   * tensors without one: that no check is lost. The emulated device is spared amused-tiny (half a minute; amused512-tiny has the same layers and two more) and
+   * the long runs of vqdiffusion-tiny (two minutes), see {@link #anEmulatedDeviceDiffuses}, so that it adds about a minute to this test.
    */
   private static Stream<Arguments> folders() {
-    Stream<String> here = Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name);
-    Stream<String> demanded = Stream.of(System.getProperty("azulejo.test.cuda", Backends.DEFAULT).split(","));
-    return Stream.concat(here, demanded).distinct().flatMap(backend -> Stream.of(
+    return backends().flatMap(backend -> Stream.of(
         Arguments.of("amused-tiny", 413, 0, backend), Arguments.of("amused512-tiny", 160, 0, backend), Arguments.of("clip-tiny", 25, 0, backend),
         Arguments.of("llamagen-tiny", 151, 0, backend), Arguments.of("t5-tiny", 11, 0, backend),
         Arguments.of("vqdiffusion-tiny", 135, 0, backend), Arguments.of("vqdiffusion-tiny-legacybin", 323, 0, backend),
-        Arguments.of("quantizers", 124, 2, backend)));
+        Arguments.of("quantizers", 124, 2, backend))
+        .filter(arguments -> !backend.equals(EMULATED) || !List.of("amused-tiny", "vqdiffusion-tiny").contains(arguments.get()[0])));
+  }
+
+  private static Stream<String> backends() {
+    Stream<String> here = Backends.survey().stream().filter(Backends.Status::available).map(Backends.Status::name);
+    Stream<String> demanded = Stream.of(System.getProperty("azulejo.test.cuda", Backends.DEFAULT).split(","));
+    return Stream.concat(here, demanded).distinct();
   }
 
   @ParameterizedTest
@@ -58,6 +70,49 @@ class ParityTest {
     assertThat(report.succeeded()).isTrue();
     assertThat(report.passed()).isEqualTo(checks);
     assertThat(report.unchecked()).hasSize(unchecked);
+  }
+
+  /** Everything of VQ-Diffusion but its runs of 100 and 25 steps. */
+  @Test
+  void anEmulatedDeviceDiffuses() throws IOException {
+    assumeThat(backends()).contains(EMULATED);
+    copy(GOLDENS.resolve("vqdiffusion-tiny"));
+    for (String run : List.of("full100", "nocfg", "trunc")) {
+      Files.delete(dir.resolve("goldens/pipeline_" + run + ".safetensors"));
+    }
+    Parity.Report report = run(dir, EMULATED);
+    assertThat(failures()).isEmpty();
+    assertThat(report.passed()).isEqualTo(129);
+  }
+
+  /** Values of the denoisers within what rounding may move them, and all others as ever. On an emulated device with tensor cores, which round activations too. */
+  @ParameterizedTest
+  @CsvSource({"amused512-tiny, BF16, vector", "llamagen-tiny, INT8, vector", "vqdiffusion-tiny, F16, reference",
+      "amused512-tiny, BF16, cuda-emulated"})
+  void narrowWeightsStayWithinTheirRounding(String folder, WeightFormat format, String backend) {
+    assumeThat(backends()).contains(backend);
+    Parity.Report report = run(GOLDENS.resolve(folder), format, backend);
+    assertThat(failures()).isEmpty();
+    assertThat(report.passed()).isGreaterThan(90);
+    assertThat(lines).anyMatch(line -> line.matches("  note .* not judged: \\d+ of \\d+ are the recorded ones"));
+    assertThat(report.unchecked()).as("each with its reason").allMatch(line -> line.endsWith(")"));
+  }
+
+  /** The logits' largest is 3.5, so that bf16 may move one by 32 * 0.0017 * 3.5 = 0.19. What the text encoder gives does not depend on the format. */
+  @ParameterizedTest
+  @CsvSource({"transformer.safetensors, square.logits, 7, 0.5", "text_encoder.safetensors, penultimate, 100, 2e-4"})
+  void noticesAChangedValueUnderNarrowWeights(String file, String tensor, int element, double by) throws IOException {
+    copy(GOLDENS.resolve("amused512-tiny"));
+    keepOnly(dir.resolve("goldens").resolve(file));
+    change(dir.resolve("goldens").resolve(file), tensor, element, by);
+    assertThat(run(dir, WeightFormat.BF16, Backends.DEFAULT).succeeded()).isFalse();
+    assertThat(failures()).singleElement().asString().contains(tensor + " ");
+  }
+
+  @Test
+  void refusesNarrowWeightsWhereNothingTakesThem() {
+    assertThatThrownBy(() -> run(GOLDENS.resolve("clip-tiny"), WeightFormat.BF16, Backends.DEFAULT)).isInstanceOf(OptionException.class)
+        .hasMessageEndingWith("clip-tiny has no model whose weights can be kept as bf16: leave the format out");
   }
 
   @ParameterizedTest
@@ -223,9 +278,13 @@ class ParityTest {
   }
 
   private Parity.Report run(Path folder, String backend) {
+    return run(folder, WeightFormat.F32, backend);
+  }
+
+  private Parity.Report run(Path folder, WeightFormat format, String backend) {
     lines.clear();
     try (Backend b = Backends.open(backend)) {
-      return Parity.run(folder, b, lines::add);
+      return Parity.run(folder, b, format, lines::add);
     }
   }
 

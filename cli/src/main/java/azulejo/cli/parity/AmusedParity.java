@@ -1,9 +1,9 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
-import azulejo.kernels.WeightFormat;
 import azulejo.models.Image;
 import azulejo.models.amused.Amused;
+import azulejo.models.amused.UVit2D;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import tools.jackson.databind.JsonNode;
@@ -13,9 +13,10 @@ final class AmusedParity {
   private AmusedParity() {}
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (Amused model = Amused.open(dir, backend, WeightFormat.F32)) {
+    try (Amused model = Amused.open(dir, backend, checks.format())) {
       goldens.file("text_encoder.safetensors").ifPresent(golden ->
           checks.attempt("text encoder", () -> TextEncoderParity.check(golden, model.tokenizer(), model.textEncoder(), backend, checks)));
+      checks.rounding(Rounding.of(dir.resolve("transformer"), w -> new UVit2D(model.transformer().config(), w), backend, checks.format()));
       goldens.file("transformer.safetensors").ifPresent(golden ->
           checks.attempt("transformer", () -> TransformerParity.check(golden, model.transformer(), dir.resolve("transformer"), backend, checks)));
       goldens.file("vqvae.safetensors").ifPresent(golden ->

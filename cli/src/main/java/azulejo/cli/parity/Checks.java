@@ -1,23 +1,51 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.WeightFormat;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /** Compares values with golden ones, prints a line for each comparison, and counts. */
 final class Checks {
   /** Of an 8-bit image's values, at most this part may be off, each by one level. */
   private static final double IMAGE_SLACK = 0.001;
 
+  /** Times {@link #rounding}, how much narrow weights may move a value, as a part of its tensor's largest; see docs/cli.md. */
+  private static final double THROUGH_LAYERS = 32;
+
+  /** Why something cannot be compared. */
+  static final String OTHERWISE = "another token was drawn before it, as narrow weights may";
+
+  /** {@link #close} or {@link #denoised}. */
+  @FunctionalInterface
+  interface Comparison {
+    void compare(String name, HostTensor golden, HostTensor value, double tolerance);
+  }
+
   private final Consumer<String> out;
+  private final WeightFormat format;
+  private double rounding;
   private int passed;
   private int failed;
 
-  Checks(Consumer<String> out) {
+  /** @param format of the denoisers' linear layers */
+  Checks(WeightFormat format, Consumer<String> out) {
+    this.format = format;
     this.out = out;
+  }
+
+  /** That a denoiser is to be opened with. */
+  WeightFormat format() {
+    return format;
+  }
+
+  /** Whether a denoiser gives other values than the recorded ones by more than the order of its sums. */
+  boolean narrow() {
+    return format != WeightFormat.F32;
   }
 
   int passed() {
@@ -26,6 +54,11 @@ final class Checks {
 
   int failed() {
     return failed;
+  }
+
+  /** The {@link Rounding} of the model whose values are {@link #denoised} from now on. */
+  void rounding(double ofWeights) {
+    this.rounding = ofWeights;
   }
 
   void section(String title) {
@@ -60,6 +93,34 @@ final class Checks {
     boolean fits = worst <= tolerance;
     report(name, fits, String.format(Locale.ROOT, "error %.1e, tolerance %.0e", worst, tolerance)
         + (fits ? "" : ": element " + at + " is " + value.doubleAt(at) + " instead of " + golden.doubleAt(at)));
+  }
+
+  /**
+   * {@link #close} for what linear layers of a denoiser have made: where their weights are narrow, {@code tolerance} grows by a part of the golden tensor's
+   * largest magnitude.
+   */
+  void denoised(String name, HostTensor golden, HostTensor value, double tolerance) {
+    double largest = 0;
+    for (long i = 0; i < golden.shape().elements(); i++) {
+      largest = Math.max(largest, Math.abs(golden.doubleAt(i)));
+    }
+    close(name, golden, value, tolerance + THROUGH_LAYERS * rounding * largest);
+  }
+
+  /**
+   * What a run drew: every element must be the recorded one, unless the weights are narrow. Then races that were close may end otherwise, so the share is
+   * told and not judged.
+   *
+   * @return whether what follows from the draws can be held against what followed from the recorded ones
+   */
+  boolean drawn(String name, HostTensor golden, int[] values) {
+    if (!narrow()) {
+      equal(name, golden, values);
+      return true;
+    }
+    long same = golden.shape().elements() != values.length ? 0 : IntStream.range(0, values.length).filter(i -> golden.longAt(i) == values[i]).count();
+    note(String.format(Locale.ROOT, "%-52s not judged: %d of %d are the recorded ones", name, same, values.length));
+    return same == values.length;
   }
 
   /** {@link #close} where the golden tensor exists. */

@@ -4,12 +4,12 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
-import azulejo.kernels.WeightFormat;
 import azulejo.models.amused.Amused;
 import azulejo.models.clip.ClipTextEncoder;
 import azulejo.models.amused.UVit2D;
 import azulejo.models.llamagen.LlamaGen;
 import azulejo.models.perceptual.Lpips;
+import azulejo.models.vqdiffusion.Transformer2D;
 import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
@@ -33,8 +33,9 @@ final class DemoParity {
   }
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (Amused model = Amused.open(beside(dir, "masked"), backend, WeightFormat.F32)) {
+    try (Amused model = Amused.open(beside(dir, "masked"), backend, checks.format())) {
       checks.section("masked");
+      checks.rounding(Rounding.of(beside(dir, "masked").resolve("transformer"), w -> new UVit2D(model.transformer().config(), w), backend, checks.format()));
       Goldens.Golden golden = goldens.file("masked.safetensors").orElseThrow();
       checks.attempt("step", () -> step(golden.at("step"), model, backend, checks));
       JsonNode runs = golden.metadata("runs");
@@ -61,7 +62,7 @@ final class DemoParity {
   }
 
   private static void autoregressive(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
-    try (LlamaGen model = LlamaGen.open(folder, backend, WeightFormat.F32)) {
+    try (LlamaGen model = LlamaGen.open(folder, backend, checks.format())) {
       checks.section("autoregressive");
       JsonNode runs = golden.metadata("runs");
       for (int i = 0; i < runs.size(); i++) {
@@ -89,7 +90,7 @@ final class DemoParity {
       backend.upload(ids, grid);
       UVit2D.Conditioning conditioning = model.transformer().condition(text.penultimate(), text.embeds(), micro, Tap.NONE);
       HostTensor logits = TransformerParity.allLogits(model.transformer(), grid, conditioning, backend, Tap.NONE);
-      checks.close("step.logits", wanted, Recorder.channelsFirst(logits, wanted.shape()), LOGITS);
+      checks.denoised("step.logits", wanted, Recorder.channelsFirst(logits, wanted.shape()), LOGITS);
     }
   }
 
@@ -108,15 +109,16 @@ final class DemoParity {
   }
 
   private static void diffusion(Path folder, Goldens.Golden golden, Backend backend, Checks checks) {
-    try (VqDiffusion model = VqDiffusion.open(folder, backend, WeightFormat.F32)) {
+    try (VqDiffusion model = VqDiffusion.open(folder, backend, checks.format())) {
       checks.section("diffusion");
+      checks.rounding(Rounding.of(folder.resolve("transformer"), w -> new Transformer2D(model.transformer().config(), w), backend, checks.format()));
       checks.attempt("step", () -> {
         HostTensor text;
         try (Backend.Scope _ = backend.scope()) {
           text = backend.download(model.encode(TextEncoderParity.rows(golden.tensor("step.input_ids"))));
         }
         checks.closeIf(golden, "step.text", () -> text, TEXT);
-        checks.closeIf(golden, "step.log_p_x0", () ->
+        checks.denoised("step.log_p_x0", golden.tensor("step.log_p_x0"),
             Transformer2DParity.logProbabilities(model.transformer(), golden.tensor("step.grid"), text, DIFFUSION_TIMESTEP, backend, Tap.NONE), LOGITS);
       });
       JsonNode runs = golden.metadata("runs");

@@ -83,10 +83,13 @@ final class DiffusionRunParity {
 
   private void everything() {
     List<GeneratedImage> images = model.generate(request, GenerationListener.NONE, seen);
-    steps();
+    boolean agreed = steps();
     if (golden.has("tokens")) {
-      checks.equal(title + ".tokens", golden.tensor("tokens"),
-          images.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray());
+      agreed = checks.drawn(title + ".tokens", golden.tensor("tokens"), images.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray()) && agreed;
+    }
+    if (!agreed) {
+      golden.excuse("", Checks.OTHERWISE);
+      return;
     }
     if (golden.has("image_u8")) {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -107,7 +110,14 @@ final class DiffusionRunParity {
     return HostTensor.of("image", all, wanted.shape().toArray());
   }
 
-  private void steps() {
+  /**
+   * What the denoiser gives can be compared as long as the grid is the recorded one.
+   *
+   * @return whether the last grid is, as far as grids were recorded
+   */
+  private boolean steps() {
+    int[] recorded = golden.has("latents_per_step") ? golden.tensor("latents_per_step").toInts() : new int[0];
+    boolean agreed = true;
     int count = ((Number) model.resolve(request).get("steps")).intValue();
     float guidance = ((Number) model.resolve(request).get("guidance")).floatValue();
     TorchGenerator generator = new TorchGenerator(request.seed());
@@ -122,22 +132,21 @@ final class DiffusionRunParity {
       if (step.has("uniform")) {
         checks.identical(name + "uniform", step.tensor("uniform"), uniform);
       }
-      if (step.has("guided_log_p_x_0")) {
+      if (agreed && step.has("guided_log_p_x_0")) {
         HostTensor wanted = step.tensor("guided_log_p_x_0");
-        checks.close(name + "guided_log_p_x_0", wanted, guided(seen.last(walked + "model_logits"), guidance), LOG_PROBABILITIES);
+        checks.denoised(name + "guided_log_p_x_0", wanted, guided(seen.last(walked + "model_logits"), guidance), LOG_PROBABILITIES);
       }
-      if (step.has("log_p_x_t_min_1")) {
-        checks.close(name + "log_p_x_t_min_1", DiffusionParity.floored(step.tensor("log_p_x_t_min_1")), DiffusionParity.floored(posterior),
+      if (agreed && step.has("log_p_x_t_min_1")) {
+        checks.denoised(name + "log_p_x_t_min_1", DiffusionParity.floored(step.tensor("log_p_x_t_min_1")), DiffusionParity.floored(posterior),
             LOG_PROBABILITIES);
       }
       int[] grid = seen.last(walked + "prev_sample").toInts();
       int before = all.length;
       all = Arrays.copyOf(all, before + grid.length);
       System.arraycopy(grid, 0, all, before, grid.length);
+      agreed = agreed && (!checks.narrow() || Arrays.equals(recorded, before, Math.min(all.length, recorded.length), all, before, all.length));
     }
-    if (golden.has("latents_per_step")) {
-      checks.equal(title + ".latents_per_step", golden.tensor("latents_per_step"), all);
-    }
+    return !golden.has("latents_per_step") || checks.drawn(title + ".latents_per_step", golden.tensor("latents_per_step"), all);
   }
 
   private HostTensor guided(HostTensor logits, float guidance) {

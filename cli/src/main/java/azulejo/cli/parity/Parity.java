@@ -1,7 +1,9 @@
 package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.WeightFormat;
 import azulejo.runtime.CheckpointException;
+import azulejo.runtime.OptionException;
 import azulejo.runtime.checkpoint.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,18 +29,28 @@ public final class Parity {
     }
   }
 
+  /** {@link #run(Path, Backend, WeightFormat, Consumer)} at full precision. */
+  public static Report run(Path dir, Backend backend, Consumer<String> out) {
+    return run(dir, backend, WeightFormat.F32, out);
+  }
+
   /**
    * Runs every check that the folder's files allow.
    *
+   * @param format of the denoisers' linear layers; what they give may then differ by more, and what is drawn from it is told and not judged
    * @param out gets a line for each check, for each unused tensor, and a closing count
    * @throws CheckpointException when the folder is of no known kind, or one of its files is broken
+   * @throws OptionException for a format other than F32 where the folder has no denoiser
    */
-  public static Report run(Path dir, Backend backend, Consumer<String> out) {
+  public static Report run(Path dir, Backend backend, WeightFormat format, Consumer<String> out) {
     if (!Files.isDirectory(dir)) {
       throw new CheckpointException(dir + " is not a folder");
     }
-    Checks checks = new Checks(out);
+    Checks checks = new Checks(format, out);
     try (Goldens goldens = new Goldens(Files.isDirectory(dir.resolve("goldens")) ? dir.resolve("goldens") : dir)) {
+      if (checks.narrow() && !hasDenoiser(dir, goldens)) {
+        throw new OptionException(dir + " has no model whose weights can be kept as " + format.label() + ": leave the format out");
+      }
       check(dir, backend, goldens, checks);
       Report report = new Report(checks.passed(), checks.failed(), goldens.unused());
       if (!report.unchecked.isEmpty()) {
@@ -83,6 +95,11 @@ public final class Parity {
     } else {
       throw unknown(dir);
     }
+  }
+
+  private static boolean hasDenoiser(Path dir, Goldens goldens) {
+    return goldens.names().contains("golden_vq.safetensors") || DemoParity.recognises(dir, goldens)
+        || Files.isDirectory(dir.resolve("goldens")) && Files.exists(dir.resolve("model_index.json"));
   }
 
   private static CheckpointException unknown(Path dir) {

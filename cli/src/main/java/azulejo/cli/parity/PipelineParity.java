@@ -120,8 +120,8 @@ final class PipelineParity {
     checks.closeIf(golden, title + ".", "pooled_text_emb", _ -> seen.last("pooled_text_emb"), TEXT);
     checks.closeIf(golden, title + ".", "micro_conds", wanted -> repeated(seen.last("micro_conds"), wanted), 0);
     steps();
-    result(images);
-    if (golden.has("pixels_raw")) {
+    boolean agreed = result(images);
+    if (agreed && golden.has("pixels_raw")) {
       HostTensor wanted = golden.tensor("pixels_raw");
       List<HostTensor> pixels = official(seen.all("pixels_raw"));
       float[] all = new float[Math.toIntExact(wanted.shape().elements())];
@@ -135,16 +135,19 @@ final class PipelineParity {
     }
   }
 
-  private void result(List<GeneratedImage> images) {
+  /** Whether the tokens are those that the recorded pixels show. */
+  private boolean result(List<GeneratedImage> images) {
     List<GeneratedImage> ordered = official(images);
-    if (golden.has("tokens")) {
-      checks.equal(title + ".tokens", golden.tensor("tokens"), ordered.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray());
-    }
-    if (golden.has("image_u8")) {
+    boolean agreed = !golden.has("tokens")
+        || checks.drawn(title + ".tokens", golden.tensor("tokens"), ordered.stream().flatMapToInt(image -> Arrays.stream(image.tokens())).toArray());
+    if (!agreed) {
+      golden.excuse("", Checks.OTHERWISE);
+    } else if (golden.has("image_u8")) {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       ordered.stream().map(GeneratedImage::image).map(Image::rgb).forEach(bytes::writeBytes);
       checks.image(title + ".image_u8", golden.tensor("image_u8"), bytes.toByteArray());
     }
+    return agreed;
   }
 
   /** A request's results come prompt by prompt; the official pipeline repeats the list of prompts for each further image. */
@@ -165,7 +168,9 @@ final class PipelineParity {
 
   // ---- steps --------------------------------------------------------------------------------------------------------------
 
+  /** What the denoiser gives and what is drawn from it can be compared as long as the grid is the recorded one. */
   private void steps() {
+    boolean agreed = true;
     int count = (int) IntStream.iterate(0, i -> seen.has("step." + i + ".prev_sample"), i -> i + 1).count();
     List<?> temperature = (List<?>) model.resolve(run.request).get("temperature");
     float from = ((Number) temperature.get(0)).floatValue();
@@ -190,17 +195,22 @@ final class PipelineParity {
         }
       }
       SchedulerParity.schedule(step, name, schedule, i, 1, checks);
-      logits(step, i, name, exponential);
-      if (step.has("pred_original_sample")) {
-        checks.equal(name + ".pred_original_sample", step.tensor("pred_original_sample"), seen.last("step." + i + ".pred_original_sample").toInts());
-      }
-      int index = i;
-      checks.closeIf(step, name + ".", "confidence", _ -> seen.last("step." + index + ".confidence"), CONFIDENCE);
-      if (step.has("prev_sample")) {
-        checks.equal(name + ".prev_sample", step.tensor("prev_sample"), grid.toInts());
-      }
+      agreed = agreed && draws(step, i, name, exponential, grid);
       SchedulerParity.maskLength(step, name, grid.toInts(), model.maskId(), batch, checks);
     }
+  }
+
+  /** Whether the grid after the step is the recorded one. */
+  private boolean draws(Goldens.Golden step, int i, String name, HostTensor exponential, HostTensor grid) {
+    logits(step, i, name, exponential);
+    boolean agreed = !step.has("pred_original_sample")
+        || checks.drawn(name + ".pred_original_sample", step.tensor("pred_original_sample"), seen.last("step." + i + ".pred_original_sample").toInts());
+    if (!agreed) {
+      step.excuse("confidence", Checks.OTHERWISE);
+    } else if (step.has("confidence")) {
+      checks.denoised(name + ".confidence", step.tensor("confidence"), seen.last("step." + i + ".confidence"), CONFIDENCE);
+    }
+    return !step.has("prev_sample") || checks.drawn(name + ".prev_sample", step.tensor("prev_sample"), grid.toInts());
   }
 
   private HostTensor exponential(TorchGenerator generator, int batch, int cells) {
@@ -242,7 +252,9 @@ final class PipelineParity {
     if (step.has("guided_logits")) {
       compareOpen(name + ".guided_logits", Recorder.channelsLast(step.tensor("guided_logits")), 0, positions, guided, codes, GUIDED_LOGITS);
     }
-    if (step.has("margins")) {
+    if (checks.narrow()) {
+      step.excuse("margins", "they tell what rounding in f32 cannot have decided");
+    } else if (step.has("margins")) {
       Margins margins = new Margins();
       margins.draw(HostTensor.of("guided", guided, rows.length, codes), exponential, codes, positions);
       if (seen.has("step." + i + ".confidence")) {
@@ -264,6 +276,6 @@ final class PipelineParity {
   private void compareOpen(String name, HostTensor golden, int first, int[] positions, float[] values, int codes, double tolerance) {
     int[] rows = Arrays.stream(positions).map(position -> first + position).toArray();
     HostTensor wanted = HostTensor.of(name, select(golden, 0, rows, codes), rows.length, codes);
-    checks.close(name, wanted, HostTensor.of(name, values, rows.length, codes), tolerance);
+    checks.denoised(name, wanted, HostTensor.of(name, values, rows.length, codes), tolerance);
   }
 }

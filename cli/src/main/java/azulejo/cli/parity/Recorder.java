@@ -42,12 +42,12 @@ final class Recorder implements Tap {
   }
 
   /** Compares the golden's activations {@code act.<module>} with what was seen under the modules' names. */
-  void compare(Goldens.Golden golden, String title, double tolerance, Checks checks) {
+  void compare(Goldens.Golden golden, String title, double tolerance, Checks.Comparison comparison) {
     Goldens.Golden activations = golden.at("act");
     for (String module : activations.names()) {
       if (has(module)) {
         HostTensor wanted = activations.tensor(module);
-        checks.close(title + ".act." + module, wanted, channelsFirst(last(module), wanted.shape()), tolerance);
+        comparison.compare(title + ".act." + module, wanted, channelsFirst(last(module), wanted.shape()), tolerance);
       }
     }
   }

@@ -26,8 +26,8 @@ final class TransformerParity {
         checks.attempt(tag, () -> {
           Recorder seen = new Recorder(backend);
           HostTensor wanted = golden.tensor(name);
-          checks.close(name, wanted, logits(golden.at(tag), transformer, backend, seen, wanted), LOGITS);
-          seen.compare(golden.at(tag), tag, ACTIVATIONS, checks);
+          checks.denoised(name, wanted, logits(golden.at(tag), transformer, backend, seen, wanted), LOGITS);
+          seen.compare(golden.at(tag), tag, ACTIVATIONS, checks::denoised);
           microEmbeddings(golden.at(tag), tag, seen, checks);
         });
       }
@@ -49,8 +49,8 @@ final class TransformerParity {
   private static void halfPrecision(Goldens.Golden golden, String name, Path component, UVit2D.Config config, Backend backend, Checks checks) {
     try (Checkpoint half = Checkpoint.open(component, "fp16")) {
       HostTensor wanted = golden.tensor(name);
-      UVit2D transformer = new UVit2D(config, half.on(backend));
-      checks.close(name, wanted, logits(golden.at(name.substring(0, name.lastIndexOf('.'))), transformer, backend, Tap.NONE, wanted), LOGITS);
+      UVit2D transformer = new UVit2D(config, half.on(backend, checks.format()));
+      checks.denoised(name, wanted, logits(golden.at(name.substring(0, name.lastIndexOf('.'))), transformer, backend, Tap.NONE, wanted), LOGITS);
     }
   }
 

@@ -2,7 +2,7 @@ package azulejo.cli.parity;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.HostTensor;
-import azulejo.kernels.WeightFormat;
+import azulejo.models.vqdiffusion.Transformer2D;
 import azulejo.models.vqdiffusion.VqDiffusion;
 import azulejo.runtime.Tap;
 import java.nio.file.Files;
@@ -17,7 +17,7 @@ final class VqDiffusionParity {
   private VqDiffusionParity() {}
 
   static void check(Path dir, Backend backend, Goldens goldens, Checks checks) {
-    try (VqDiffusion model = VqDiffusion.open(dir, backend, WeightFormat.F32)) {
+    try (VqDiffusion model = VqDiffusion.open(dir, backend, checks.format())) {
       goldens.file("text_encoder.safetensors").ifPresent(golden -> {
         checks.section("text encoder");
         JsonNode prompts = golden.metadata("prompts");
@@ -28,6 +28,7 @@ final class VqDiffusionParity {
           checks.attempt("text " + i, () -> text(one, title, prompt, model, backend, checks));
         }
       });
+      checks.rounding(Rounding.of(dir.resolve("transformer"), w -> new Transformer2D(model.transformer().config(), w), backend, checks.format()));
       goldens.file("transformer.safetensors").ifPresent(golden ->
           checks.attempt("transformer", () -> Transformer2DParity.check(golden, model.transformer(), backend, checks)));
       goldens.file("feedforward_variants.safetensors").ifPresent(golden ->

@@ -40,7 +40,7 @@ final class VqParity {
     checks.closeIf(golden, tag + ".", "pixels", wanted -> Recorder.channelsFirst(pixels, wanted.shape()), TOLERANCE);
     checks.closeIf(golden, tag + ".", "embeddings", wanted -> Recorder.channelsFirst(seen.last("codebook_entry"), wanted.shape()),
         TOLERANCE);
-    seen.compare(golden, tag, TOLERANCE, checks);
+    seen.compare(golden, tag, TOLERANCE, checks::close);
     if (golden.has("image_u8")) {
       checks.image(tag + ".image_u8", golden.tensor("image_u8"), levels.apply(pixels));
     }
@@ -77,7 +77,7 @@ final class VqParity {
     }
     HostTensor wantedLatents = golden.tensor("latents");
     checks.close(tag + ".latents", wantedLatents, Recorder.channelsFirst(latents, wantedLatents.shape()), TOLERANCE);
-    seen.compare(golden, tag, TOLERANCE, checks);
+    seen.compare(golden, tag, TOLERANCE, checks::close);
     checks.equal(tag + ".indices", golden.tensor("indices"), codes);
     if (golden.has("reconstruction")) {
       HostTensor wanted = golden.tensor("reconstruction");
