@@ -127,7 +127,7 @@ fi
 folders="t5-tiny amused-tiny llamagen-tiny vqdiffusion-tiny clip-tiny amused512-tiny vqdiffusion-tiny-legacybin quantizers"
 [[ ! $quick ]] || folders="t5-tiny quantizers"
 for folder in $folders; do
-  step "parity-$folder" 90 "$azulejo" parity "$goldens/$folder" --backend "$backend"
+  step "parity-$folder" 60 "$azulejo" parity "$goldens/$folder" --backend "$backend" --debug
 done
 
 peer=()
@@ -141,7 +141,7 @@ elif step torch 60 bash -c 'python3 "$0" >"$1"' "$home/bench/torch_rival.py" "$o
   peer=(--peer "$out/torch.json")
 fi
 # shellcheck disable=SC2086 # --quick or nothing
-step bench-ops 150 "$azulejo" bench --backend "$backend" $quick --only matmul,attention,decode,draw --json "$out/bench-ops.json" "${peer[@]}"
+step bench-ops 150 "$azulejo" bench --debug --backend "$backend" $quick --only matmul,attention,decode,draw --json "$out/bench-ops.json" "${peer[@]}"
 
 if [[ -d $work/tests ]]; then
   step conformance 240 "$work/bundle/runtime/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED "-Dazulejo.test.cuda=$backend" \
@@ -154,7 +154,7 @@ fi
 if [[ $quick ]]; then
   skip bench-models "only without --quick"
 else
-  step bench-models 240 "$azulejo" bench --backend "$backend" --only amused-256,llamagen-B-384,llamagen-XL-classes,vqdiffusion-ithq --json "$out/bench-models.json" \
+  step bench-models 240 "$azulejo" bench --debug --backend "$backend" --only amused-256,llamagen-B-384,llamagen-XL-classes,vqdiffusion-ithq --json "$out/bench-models.json" \
     ${models:+--models "$models"}
 fi
 

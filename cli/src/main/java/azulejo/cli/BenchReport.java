@@ -3,10 +3,13 @@ package azulejo.cli;
 import azulejo.cli.bench.Bench;
 import azulejo.cli.bench.Figure;
 import azulejo.kernels.Backend;
+import azulejo.kernels.DeviceException;
 import azulejo.runtime.AtomicFile;
 import azulejo.runtime.AzulejoException;
 import azulejo.runtime.OptionException;
 import azulejo.runtime.checkpoint.Json;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -92,8 +95,14 @@ final class BenchReport implements Bench.Listener {
 
   @Override
   public void failed(String part, RuntimeException reason) {
-    failures.put(part, reason instanceof AzulejoException ? reason.getMessage() : Failure.of(reason).sentence());
+    boolean expected = reason instanceof AzulejoException || reason instanceof DeviceException;
+    failures.put(part, expected ? reason.getMessage() : reason.toString());
     print(part);
+    if (!expected) { // the other parts go on, so this is the time to say where it happened
+      StringWriter trace = new StringWriter();
+      reason.printStackTrace(new PrintWriter(trace));
+      status.println(trace.toString().strip());
+    }
     out.println("  FAILED: " + failures.get(part));
     save();
   }

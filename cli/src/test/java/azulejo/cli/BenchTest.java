@@ -93,6 +93,18 @@ class BenchTest extends CliTest {
     assertThat(out()).contains("  FAILED: no luck");
     assertThat(results().path("failures").propertyNames()).containsExactly("llamagen-B-384", "llamagen-XL-classes");
     assertThat(figures()).isNotEmpty();
+    assertThat(err()).doesNotContain("\tat ");
+  }
+
+  @Test
+  void aFaultOfTheProgramSaysWhereItHappened() throws IOException {
+    engine.atStep = _ -> {
+      throw new IllegalStateException("no good");
+    };
+    Files.createDirectories(dir.resolve("models/llamagen-B-384"));
+    assertThat(bench("--models", dir.resolve("models"), "--only", "llamagen-B-384")).isEqualTo(1);
+    assertThat(out()).contains("  FAILED: java.lang.IllegalStateException: no good");
+    assertThat(err()).contains("\tat azulejo.cli.BenchTest.");
   }
 
   @Test
