@@ -129,6 +129,11 @@ folders="t5-tiny amused-tiny llamagen-tiny vqdiffusion-tiny clip-tiny amused512-
 for folder in $folders; do
   step "parity-$folder" 60 "$azulejo" parity "$goldens/$folder" --backend "$backend" --debug
 done
+for folder in amused-tiny llamagen-tiny vqdiffusion-tiny; do
+  for format in bf16 f16; do
+    [[ $quick ]] || step "parity-$folder-$format" 60 "$azulejo" parity "$goldens/$folder" --backend "$backend" --weights "$format" --debug
+  done
+done
 
 peer=()
 if [[ $backend != cuda ]]; then
