@@ -34,7 +34,7 @@ import java.util.stream.Stream;
  * A model says how it does each of them.
  */
 public abstract class Generation {
-  /** A walk's tensors beyond which its batch is split: a step is what a user waits for to see progress or to stop, and large models gain nothing by more rows. */
+  /** A walk's tensors beyond which its batch is split on a CPU: a step is what a user waits for to see progress or to stop, and large models gain nothing by more rows. */
   public static final long BATCH_BYTES = 256L << 20;
   /** A walk's tensors beyond which a batch that cannot be split is refused. */
   private static final long MAX_BYTES = 8L << 30;
@@ -75,7 +75,7 @@ public abstract class Generation {
 
   /**
    * @param open what stands in a grid for a cell without a token
-   * @param batchBytes {@link #BATCH_BYTES}, or less for more batches
+   * @param batchBytes {@link #batchBytes}, or less for more batches
    * @param tap sees what the walk tells of each {@code step.<i>}, batch by batch, and for each image {@code pixels_raw}
    */
   protected Generation(Backend b, Plan plan, int open, GenerationListener listener, Tap tap, long batchBytes) {
@@ -85,6 +85,11 @@ public abstract class Generation {
     this.listener = listener;
     this.tap = tap;
     this.batchBytes = batchBytes;
+  }
+
+  /** A walk's tensors beyond which its batch is split. A device gains by every row until it is full, so it gets a quarter of what is free: the decoder needs its share too. */
+  public static long batchBytes(Backend b) {
+    return b.deviceMemory().map(memory -> Math.max(BATCH_BYTES, memory.free() / 4)).orElse(BATCH_BYTES);
   }
 
   /** The bytes that the walk of one image takes, without those of PyTorch's noise. */

@@ -158,7 +158,7 @@ public final class Amused implements ImageGenerator {
    * tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
    */
   public List<GeneratedImage> generate(GenerationRequest request, MicroConditioning micro, GenerationListener listener, Tap tap) {
-    return new AmusedGeneration(this, b, settings(request), micro, listener, tap, AmusedGeneration.BATCH_BYTES).run();
+    return new AmusedGeneration(this, b, settings(request), micro, listener, tap, AmusedGeneration.batchBytes(b)).run();
   }
 
   AmusedSettings settings(GenerationRequest request) {

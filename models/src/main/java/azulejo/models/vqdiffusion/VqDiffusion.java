@@ -190,7 +190,7 @@ public final class VqDiffusion implements ImageGenerator {
    * what {@link azulejo.runtime.walk.DenoisingWalk} tells of each {@code step.<i>}, and for each image {@code pixels_raw}.
    */
   public List<GeneratedImage> generate(GenerationRequest request, GenerationListener listener, Tap tap) {
-    return new VqDiffusionGeneration(this, b, settings(request), listener, tap, VqDiffusionGeneration.BATCH_BYTES).run();
+    return new VqDiffusionGeneration(this, b, settings(request), listener, tap, VqDiffusionGeneration.batchBytes(b)).run();
   }
 
   /** Pixels of the range -1 to 1 as the official pipeline makes bytes of them: {@link Image#levels} of {@code x / 2 + 1 / 2}. */
