@@ -64,6 +64,15 @@ public record HostTensor(String name, DType dtype, Shape shape, MemorySegment da
     };
   }
 
+  /** {@link #longAt}, if it fits. */
+  public int intAt(long i) {
+    long value = longAt(i);
+    if (value != (int) value) {
+      throw new IllegalArgumentException(name + ": " + value + " does not fit I32");
+    }
+    return (int) value;
+  }
+
   public float[] toFloats() {
     float[] out = new float[Math.toIntExact(shape.elements())];
     for (int i = 0; i < out.length; i++) {

@@ -4,6 +4,7 @@ import azulejo.kernels.Backend;
 import azulejo.kernels.Checks;
 import azulejo.kernels.DType;
 import azulejo.kernels.HostTensor;
+import azulejo.kernels.Scopes;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import java.lang.foreign.Arena;
@@ -69,19 +70,11 @@ public abstract class CpuBackend implements Backend {
       for (long i = 0; i < run; i++) {
         switch (dtype) {
           case F32 -> to.setAtIndex(ValueLayout.JAVA_FLOAT, start + i, host.floatAt(from + i));
-          case I32 -> to.setAtIndex(ValueLayout.JAVA_INT, start + i, toInt(host, from + i));
+          case I32 -> to.setAtIndex(ValueLayout.JAVA_INT, start + i, host.intAt(from + i));
           default -> to.setAtIndex(ValueLayout.JAVA_LONG, start + i, host.longAt(from + i));
         }
       }
     }
-  }
-
-  private static int toInt(HostTensor host, long i) {
-    long value = host.longAt(i);
-    if (value != (int) value) {
-      throw new IllegalArgumentException(host.name() + ": " + value + " does not fit I32");
-    }
-    return (int) value;
   }
 
   @Override
@@ -128,7 +121,7 @@ public abstract class CpuBackend implements Backend {
   @Override
   public final Recording record(Runnable ops) {
     requireNoReplay();
-    CpuMemory.Frame scope = memory.innermost();
+    Scopes.Frame scope = memory.innermost();
     return new Recording() {
       private boolean over;
 

@@ -1,15 +1,16 @@
 package azulejo.kernels.cpu;
 
 import azulejo.kernels.Buffer;
+import azulejo.kernels.Scopes;
 import azulejo.kernels.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /** A stretch of host memory: scratch of a {@link CpuMemory}, or a weight where it lies in the mapped checkpoint. */
 public final class CpuBuffer implements Buffer {
   private final MemorySegment segment;
-  private final CpuMemory.Frame frame;
+  private final Scopes.Frame frame;
 
-  CpuBuffer(MemorySegment segment, CpuMemory.Frame frame) {
+  CpuBuffer(MemorySegment segment, Scopes.Frame frame) {
     this.segment = segment;
     this.frame = frame;
   }

@@ -1,6 +1,7 @@
 package azulejo.kernels.cpu;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.Scopes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -19,8 +20,7 @@ public final class CpuMemory implements AutoCloseable {
 
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> chunks = new ArrayList<>();
-  private final Frame root = new Frame(null);
-  private Frame top = root;
+  private final Scopes scopes = new Scopes();
 
   // The top of the stack: a chunk and the bytes used in it. Chunks before it may end in unused space, chunks after it are free.
   private int chunk;
@@ -29,7 +29,7 @@ public final class CpuMemory implements AutoCloseable {
 
   /** {@code bytes} of undefined content, aligned to {@link #ALIGNMENT}, until the innermost scope closes. */
   public CpuBuffer alloc(long bytes) {
-    root.requireOpen();
+    Scopes.Frame scope = scopes.innermost();
     while (chunk < chunks.size() && chunks.get(chunk).byteSize() - used < bytes) {
       chunk++;
       used = 0;
@@ -41,20 +41,22 @@ public final class CpuMemory implements AutoCloseable {
     }
     MemorySegment segment = chunks.get(chunk).asSlice(used, bytes);
     used += roundUp(bytes);
-    return new CpuBuffer(segment, top);
+    return new CpuBuffer(segment, scope);
   }
 
   /** See {@link Backend#scope}. */
   public Backend.Scope scope() {
-    root.requireOpen();
-    top = new Frame(top);
-    return top;
+    int chunkBefore = chunk;
+    long usedBefore = used;
+    return scopes.open(() -> {
+      chunk = chunkBefore;
+      used = usedBefore;
+    });
   }
 
   /** The scope in which {@link #alloc} allocates. */
-  Frame innermost() {
-    root.requireOpen();
-    return top;
+  Scopes.Frame innermost() {
+    return scopes.innermost();
   }
 
   /** Bytes held, used or not. */
@@ -64,50 +66,12 @@ public final class CpuMemory implements AutoCloseable {
 
   @Override
   public void close() {
-    if (!root.closed) {
-      for (Frame f = top; f != null; f = f.outer) {
-        f.closed = true;
-      }
+    if (scopes.close()) {
       arena.close();
     }
   }
 
   private static long roundUp(long bytes) {
     return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
-  }
-
-  /** A scope, or (with nothing outside it) the memory's own life. */
-  final class Frame implements Backend.Scope {
-    private final Frame outer;
-    private final int chunkBefore = chunk;
-    private final long usedBefore = used;
-    private volatile boolean closed;
-
-    private Frame(Frame outer) {
-      this.outer = outer;
-    }
-
-    void requireOpen() {
-      if (closed) {
-        throw new IllegalStateException(root.closed ? "the backend is closed" : "the tensor's scope is closed");
-      }
-    }
-
-    @Override
-    public void close() {
-      if (root.closed) {
-        return;
-      }
-      if (closed) {
-        throw new IllegalStateException("the scope is closed already");
-      }
-      if (this != top) {
-        throw new IllegalStateException("a scope inside this one is still open");
-      }
-      closed = true;
-      top = outer;
-      chunk = chunkBefore;
-      used = usedBefore;
-    }
   }
 }

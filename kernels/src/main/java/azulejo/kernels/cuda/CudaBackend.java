@@ -13,6 +13,7 @@ import azulejo.kernels.Noise;
 import azulejo.kernels.Norm;
 import azulejo.kernels.Padding;
 import azulejo.kernels.Pooling;
+import azulejo.kernels.Scopes;
 import azulejo.kernels.Shape;
 import azulejo.kernels.Tensor;
 import azulejo.kernels.Transition;
@@ -164,19 +165,11 @@ public final class CudaBackend implements Backend {
     for (long i = 0; i < count; i++) {
       switch (dtype) {
         case F32 -> values.setAtIndex(ValueLayout.JAVA_FLOAT, i, host.floatAt(i));
-        case I32 -> values.setAtIndex(ValueLayout.JAVA_INT, i, toInt(host, i));
+        case I32 -> values.setAtIndex(ValueLayout.JAVA_INT, i, host.intAt(i));
         default -> values.setAtIndex(ValueLayout.JAVA_LONG, i, host.longAt(i));
       }
     }
     return values;
-  }
-
-  private static int toInt(HostTensor host, long i) {
-    long value = host.longAt(i);
-    if (value != (int) value) {
-      throw new IllegalArgumentException(host.name() + ": " + value + " does not fit I32");
-    }
-    return (int) value;
   }
 
   @Override
@@ -223,10 +216,10 @@ public final class CudaBackend implements Backend {
 
   private final class GraphRecording implements Recording {
     private final Driver.Graph graph;
-    private final DeviceMemory.Frame scope;
+    private final Scopes.Frame scope;
     private boolean over;
 
-    private GraphRecording(Driver.Graph graph, DeviceMemory.Frame scope) {
+    private GraphRecording(Driver.Graph graph, Scopes.Frame scope) {
       this.graph = graph;
       this.scope = scope;
     }

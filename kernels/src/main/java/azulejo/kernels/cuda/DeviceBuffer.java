@@ -1,15 +1,16 @@
 package azulejo.kernels.cuda;
 
 import azulejo.kernels.Buffer;
+import azulejo.kernels.Scopes;
 import azulejo.kernels.Tensor;
 
 /** A stretch of device memory: scratch of a {@link DeviceMemory}, or a weight. */
 final class DeviceBuffer implements Buffer {
   private final long address;
   private final long bytes;
-  private final DeviceMemory.Frame frame;
+  private final Scopes.Frame frame;
 
-  DeviceBuffer(long address, long bytes, DeviceMemory.Frame frame) {
+  DeviceBuffer(long address, long bytes, Scopes.Frame frame) {
     this.address = address;
     this.bytes = bytes;
     this.frame = frame;

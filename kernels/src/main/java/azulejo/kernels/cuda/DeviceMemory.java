@@ -1,6 +1,7 @@
 package azulejo.kernels.cuda;
 
 import azulejo.kernels.Backend;
+import azulejo.kernels.Scopes;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -28,8 +29,7 @@ final class DeviceMemory implements AutoCloseable {
   private final List<Chunk> recorded = new ArrayList<>();
   /** Those of the stack in use. */
   private List<Chunk> chunks = new ArrayList<>();
-  private final Frame root = new Frame(null, new Top(0, 0));
-  private Frame frame = root;
+  private final Scopes scopes = new Scopes();
   private Top top = new Top(0, 0);
   private long reserved;
   private long weightBytes;
@@ -40,16 +40,16 @@ final class DeviceMemory implements AutoCloseable {
 
   /** Memory for the backend's life, called {@code name} when there is too little. */
   DeviceBuffer weight(long bytes, String name) {
-    root.requireOpen();
+    Scopes.Frame life = scopes.root();
     long address = driver.allocate(bytes, "the weight " + name, NARROWER);
     weights.add(address);
     weightBytes += bytes;
-    return new DeviceBuffer(address, bytes, root);
+    return new DeviceBuffer(address, bytes, life);
   }
 
   /** {@code bytes} of undefined content until the innermost scope closes. */
   DeviceBuffer alloc(long bytes) {
-    root.requireOpen();
+    Scopes.Frame scope = scopes.innermost();
     int chunk = top.chunk;
     long used = top.used;
     while (chunk < chunks.size() && chunks.get(chunk).bytes - used < bytes) {
@@ -60,7 +60,7 @@ final class DeviceMemory implements AutoCloseable {
       addChunk(bytes);
     }
     top = new Top(chunk, used + roundUp(bytes));
-    return new DeviceBuffer(chunks.get(chunk).address + used, bytes, frame);
+    return new DeviceBuffer(chunks.get(chunk).address + used, bytes, scope);
   }
 
   private void addChunk(long bytes) {
@@ -73,15 +73,13 @@ final class DeviceMemory implements AutoCloseable {
 
   /** See {@link Backend#scope}. */
   Backend.Scope scope() {
-    root.requireOpen();
-    frame = new Frame(frame, top);
-    return frame;
+    Top before = top;
+    return scopes.open(() -> top = before);
   }
 
   /** The scope in which {@link #alloc} allocates. */
-  Frame innermost() {
-    root.requireOpen();
-    return frame;
+  Scopes.Frame innermost() {
+    return scopes.innermost();
   }
 
   /**
@@ -114,11 +112,7 @@ final class DeviceMemory implements AutoCloseable {
 
   @Override
   public void close() {
-    if (!root.closed) {
-      for (Frame f = frame; f != null; f = f.outer) {
-        f.closed = true;
-        f.ends.forEach(Runnable::run);
-      }
+    if (scopes.close()) {
       chunks.forEach(chunk -> driver.free(chunk.address));
       recorded.forEach(chunk -> driver.free(chunk.address));
       weights.forEach(driver::free);
@@ -127,46 +121,5 @@ final class DeviceMemory implements AutoCloseable {
 
   private static long roundUp(long bytes) {
     return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
-  }
-
-  /** A scope, or (with nothing outside it) the memory's own life. */
-  final class Frame implements Backend.Scope {
-    private final Frame outer;
-    private final Top before;
-    private final List<Runnable> ends = new ArrayList<>();
-    private boolean closed;
-
-    private Frame(Frame outer, Top before) {
-      this.outer = outer;
-      this.before = before;
-    }
-
-    /** Does {@code end} when the scope is closed, by itself or with the memory. */
-    void atEnd(Runnable end) {
-      ends.add(end);
-    }
-
-    void requireOpen() {
-      if (closed) {
-        throw new IllegalStateException(root.closed ? "the backend is closed" : "the tensor's scope is closed");
-      }
-    }
-
-    @Override
-    public void close() {
-      if (root.closed) {
-        return;
-      }
-      if (closed) {
-        throw new IllegalStateException("the scope is closed already");
-      }
-      if (this != frame) {
-        throw new IllegalStateException("a scope inside this one is still open");
-      }
-      closed = true;
-      frame = outer;
-      top = before;
-      ends.forEach(Runnable::run);
-    }
   }
 }

@@ -1,7 +1,6 @@
 package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.AttentionMask;
 import azulejo.kernels.Backend;
@@ -20,30 +19,26 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Each kernel that many queries can go to, of which the backend takes one. */
-class AttentionTest {
+class AttentionTest extends EmulatedDeviceTest {
   private static final int BATCH = 2;
   private static final int HEADS = 2;
   private static final int QUERIES = 70;
   private static final int KEYS = 130;
 
-  private EmulatedDevice device;
   private DeviceMemory memory;
   private Launch launch;
 
   @BeforeEach
   void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
     memory = new DeviceMemory(device.driver());
     launch = new Launch(device.driver());
   }
 
   @AfterEach
   void close() {
-    if (device != null) {
+    if (memory != null) {
       memory.close();
       launch.close();
-      device.close();
     }
   }
 

@@ -1,7 +1,6 @@
 package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.Activation;
 import azulejo.kernels.Backend;
@@ -13,33 +12,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A linear layer by cuBLASLt gives what the kernels here give, epilogue and all, recorded or not; what it does not take goes to them. */
-class CublasLinearTest {
+class CublasLinearTest extends EmulatedDeviceTest {
   private static final int M = 37;
   private static final int N = 21;
   private static final int K = 40;
 
-  private EmulatedDevice device;
   private final List<String> asked = new ArrayList<>();
-
-  @BeforeEach
-  void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
-  }
-
-  @AfterEach
-  void close() {
-    if (device != null) {
-      device.close();
-    }
-  }
 
   /** One that always takes the candidate of this name, after it ran all of them. */
   private Backend backend(String taken) {

@@ -2,7 +2,6 @@ package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.DType;
 import azulejo.kernels.DeviceException;
@@ -18,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The calls of cuBLASLt, against a stand-in that takes matrices column by column as cuBLAS does and refuses attributes and layouts that the library has not. */
-class CublasLtTest {
+class CublasLtTest extends EmulatedDeviceTest {
   private static final int M = 3;
   private static final int N = 5;
   private static final int K = 7;
@@ -26,21 +25,17 @@ class CublasLtTest {
   private static final int STRIDE_WEIGHT = 8;
   private static final int STRIDE_OUT = 6;
 
-  private EmulatedDevice device;
   private CublasLt cublas;
 
   @BeforeEach
   void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
     cublas = new CublasLt(device.library(), device.driver(), 0);
   }
 
   @AfterEach
   void close() {
-    if (device != null) {
+    if (cublas != null) {
       cublas.close();
-      device.close();
     }
   }
 

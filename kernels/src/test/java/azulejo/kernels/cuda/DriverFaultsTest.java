@@ -2,36 +2,24 @@ package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.DType;
 import azulejo.kernels.DeviceException;
 import azulejo.kernels.HostTensor;
 import azulejo.kernels.Tensor;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the host's side does when the driver refuses: the message names the call, and nothing stays allocated. */
-class DriverFaultsTest {
-  private EmulatedDevice device;
+class DriverFaultsTest extends EmulatedDeviceTest {
   private long before;
 
   @BeforeEach
   void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
     before = device.used();
-  }
-
-  @AfterEach
-  void close() {
-    if (device != null) {
-      device.close();
-    }
   }
 
   private Backend backend() {

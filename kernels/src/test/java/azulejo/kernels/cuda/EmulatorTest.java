@@ -2,7 +2,6 @@ package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import azulejo.kernels.DeviceException;
 import java.lang.foreign.Arena;
@@ -12,31 +11,15 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** That the emulation finds what it says it finds, in the kernels of {@code faulty.cu}; a check of kernels that could not fail would be worth nothing. */
-class EmulatorTest {
+class EmulatorTest extends EmulatedDeviceTest {
   private static final int BLOCKS = 3;
   private static final int THREADS = 64;
 
-  private EmulatedDevice device;
-
-  @BeforeEach
-  void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
-  }
-
-  @AfterEach
-  void close() {
-    if (device != null) {
-      device.close();
-    }
-  }
 
   /** What a kernel of {@link #BLOCKS} blocks wrote, from in[i] = i. */
   private float[] run(String kernel, int threads) {

@@ -1,36 +1,19 @@
 package azulejo.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class TunerTest {
+class TunerTest extends EmulatedDeviceTest {
   @TempDir
   Path dir;
 
-  private EmulatedDevice device;
   private final List<String> runs = new ArrayList<>();
   private final List<Tuner.Candidate> candidates = List.of(candidate("slow", 20), candidate("fast", 0));
-
-  @BeforeEach
-  void open() {
-    assumeTrue(Emulator.canBuild(), "g++ builds the emulation");
-    device = new EmulatedDevice();
-  }
-
-  @AfterEach
-  void close() {
-    if (device != null) {
-      device.close();
-    }
-  }
 
   private Tuner.Candidate candidate(String name, int milliseconds) {
     return new Tuner.Candidate(name, () -> {
