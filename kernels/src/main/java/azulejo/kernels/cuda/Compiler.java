@@ -8,6 +8,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 
 /** Compiles this package's kernels with NVRTC. */
@@ -37,9 +40,10 @@ final class Compiler implements KernelImages {
         List<String> options = options(device);
         int result = nvrtc.nvrtcCompileProgram(program.get(ValueLayout.JAVA_LONG, 0), options.size(), strings(arena, options).address());
         if (result != 0) {
-          throw new DeviceException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + log(program.get(ValueLayout.JAVA_LONG, 0)));
+          throw new DeviceException("NVRTC cannot compile " + file + ".cu for " + device.architecture() + ": " + text("nvrtcGetProgramLog",
+              program.get(ValueLayout.JAVA_LONG, 0), nvrtc::nvrtcGetProgramLogSize, nvrtc::nvrtcGetProgramLog).strip());
         }
-        return ptx(program.get(ValueLayout.JAVA_LONG, 0));
+        return text("nvrtcGetPTX", program.get(ValueLayout.JAVA_LONG, 0), nvrtc::nvrtcGetPTXSize, nvrtc::nvrtcGetPTX);
       } finally {
         nvrtc.nvrtcDestroyProgram(program.address());
       }
@@ -58,6 +62,18 @@ final class Compiler implements KernelImages {
     }
   }
 
+  /** Hexadecimal digits that change with the text of any of these resources of this package, and with {@code more}. */
+  static String hash(List<String> names, String more) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      names.forEach(name -> digest.update(source(name).getBytes(StandardCharsets.UTF_8)));
+      digest.update(more.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest(), 0, 16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   private static MemorySegment strings(Arena arena, List<String> texts) {
     MemorySegment pointers = arena.allocate(ValueLayout.JAVA_LONG, texts.size());
     for (int i = 0; i < texts.size(); i++) {
@@ -66,23 +82,18 @@ final class Compiler implements KernelImages {
     return pointers;
   }
 
-  private String ptx(long program) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment size = arena.allocate(ValueLayout.JAVA_LONG);
-      check("nvrtcGetPTXSize", nvrtc.nvrtcGetPTXSize(program, size.address()));
-      MemorySegment ptx = arena.allocate(size.get(ValueLayout.JAVA_LONG, 0));
-      check("nvrtcGetPTX", nvrtc.nvrtcGetPTX(program, ptx.address()));
-      return ptx.getString(0);
-    }
+  /** A function of NVRTC that writes something of a program to an address. */
+  private interface Getter {
+    int get(long program, long out);
   }
 
-  private String log(long program) {
+  private static String text(String call, long program, Getter size, Getter text) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment size = arena.allocate(ValueLayout.JAVA_LONG);
-      check("nvrtcGetProgramLogSize", nvrtc.nvrtcGetProgramLogSize(program, size.address()));
-      MemorySegment log = arena.allocate(size.get(ValueLayout.JAVA_LONG, 0));
-      check("nvrtcGetProgramLog", nvrtc.nvrtcGetProgramLog(program, log.address()));
-      return log.getString(0).strip();
+      MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
+      check(call + "Size", size.get(program, bytes.address()));
+      MemorySegment out = arena.allocate(bytes.get(ValueLayout.JAVA_LONG, 0));
+      check(call, text.get(program, out.address()));
+      return out.getString(0);
     }
   }
 

@@ -3,14 +3,10 @@ package azulejo.kernels.cuda;
 import azulejo.kernels.DeviceException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -29,7 +25,7 @@ final class Emulator {
 
   /** The path of the library, which has the functions of both; built in {@code cache} if it is not there. What it compiles lies beside it. */
   static Path library(Path cache) {
-    Path folder = cache.resolve("emulator-" + hash());
+    Path folder = cache.resolve("emulator-" + Compiler.hash(SOURCES.stream().map(Emulator::resource).toList(), ""));
     Path library = folder.resolve("libemulator.so");
     if (Files.exists(library)) {
       return library;
@@ -37,7 +33,7 @@ final class Emulator {
     try {
       Files.createDirectories(folder);
       for (String name : SOURCES) {
-        Files.writeString(folder.resolve(name), Compiler.source("emulator/" + name));
+        Files.writeString(folder.resolve(name), Compiler.source(resource(name)));
       }
       Path log = folder.resolve("build.log");
       Path built = Files.createTempFile(folder, "libemulator", ".so");
@@ -55,6 +51,10 @@ final class Emulator {
     return library;
   }
 
+  private static String resource(String name) {
+    return "emulator/" + name;
+  }
+
   private static int run(List<String> command, Path log) {
     try {
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
@@ -65,16 +65,6 @@ final class Emulator {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return -1;
-    }
-  }
-
-  private static String hash() {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      SOURCES.forEach(name -> digest.update(Compiler.source("emulator/" + name).getBytes(StandardCharsets.UTF_8)));
-      return HexFormat.of().formatHex(digest.digest(), 0, 8);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

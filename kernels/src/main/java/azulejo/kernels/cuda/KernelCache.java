@@ -1,13 +1,11 @@
 package azulejo.kernels.cuda;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Keeps on disk what a {@link Compiler} made, under the hash of the sources and options, so that only the first run on a kind of device compiles. */
 final class KernelCache implements KernelImages {
@@ -32,15 +30,9 @@ final class KernelCache implements KernelImages {
   }
 
   private static String hash(String file, Driver.Device device) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      Compiler.HEADERS.forEach(header -> digest.update(Compiler.source(header).getBytes(StandardCharsets.UTF_8)));
-      digest.update(Compiler.source(file + ".cu").getBytes(StandardCharsets.UTF_8));
-      digest.update(String.join(" ", Compiler.options(device)).getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest.digest(), 0, 16);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    List<String> sources = new ArrayList<>(Compiler.HEADERS);
+    sources.add(file + ".cu");
+    return Compiler.hash(sources, String.join(" ", Compiler.options(device)));
   }
 
   /** As a whole or not at all; where nothing can be written, the next run compiles again. */
