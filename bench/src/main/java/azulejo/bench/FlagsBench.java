@@ -34,6 +34,10 @@ public class FlagsBench extends OpBench {
       "temperature+top-k+top-p:codebook+ledger+usage", "temperature+top-k+top-p:codebook+argmax+ledger+usage"})
   String flags;
 
+  /** Share of the codes that the codebook leaves, at random. */
+  @Param("0.5")
+  double allowed;
+
   private final ThreadMXBean time = ManagementFactory.getThreadMXBean();
   private Tensor logits;
   private Tensor open;
@@ -65,7 +69,7 @@ public class FlagsBench extends OpBench {
     }
     float[] rule = new float[codes];
     for (int v = 1; v < codes; v++) {
-      rule[v] = random.nextBoolean() ? 0 : Float.NEGATIVE_INFINITY;
+      rule[v] = random.nextDouble() < allowed ? 0 : Float.NEGATIVE_INFINITY;
     }
     int[] positions = new int[CELLS];
     for (int i = 0; i < CELLS; i++) {

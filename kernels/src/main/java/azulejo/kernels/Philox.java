@@ -83,7 +83,11 @@ public final class Philox {
     float fLower = near ? -t : Math.fma(t, -2, 1);
     float f = word < 0 ? fUpper : fLower;
     float e = word < 0 ? exponent : near ? 0 : -1;
+    return -log(e, f);
+  }
 
+  /** {@code e log 2 + log(1 + f)} for an integer e and f from sqrt(1/2) - 1 to sqrt(2) - 1. */
+  public static float log(float e, float f) {
     float z = f * f;
     float p = Math.fma(LOG_8, f, LOG_7);
     p = Math.fma(p, f, LOG_6);
@@ -96,6 +100,6 @@ public final class Philox {
     float y = p * (f * z);
     y = Math.fma(e, LN2_LOW, y);
     y = Math.fma(z, -0.5f, y);
-    return -Math.fma(e, LN2_HIGH, f + y);
+    return Math.fma(e, LN2_HIGH, f + y);
   }
 }

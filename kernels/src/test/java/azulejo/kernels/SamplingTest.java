@@ -131,6 +131,24 @@ class SamplingTest {
     }
   }
 
+  /** Bit by bit. */
+  @ParameterizedTest
+  @MethodSource("backends")
+  void aCodebookOfAllCodesChangesNothing(Supplier<Backend> factory) {
+    Random random = new Random(11);
+    try (Backend b = factory.get()) {
+      for (int codes : new int[] {1, 2, 3, 17, 64, 257, 1030}) {
+        for (Draw draw : DRAWS) {
+          float[] logits = uniform(random, 2 * 3 * 5 * codes, 4);
+          Drawing without = draw(b, logits, 3, 5, codes, draw, null, keys(3, i -> i), null, true);
+          Drawing with = draw(b, logits, 3, 5, codes, draw, new float[codes], keys(3, i -> i), null, true);
+          assertThat(with.tokens).isEqualTo(without.tokens);
+          assertThat(with.probability).isEqualTo(without.probability);
+        }
+      }
+    }
+  }
+
   private static void assertWithin(float[] codebook, int[] tokens) {
     for (int token : tokens) {
       assertThat(codebook[token]).isZero();

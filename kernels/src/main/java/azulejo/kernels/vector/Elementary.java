@@ -22,6 +22,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Elementary functions. All arithmetic is IEEE operations and fused multiply-adds in one order, so interpreted and compiled code give the same
@@ -54,6 +55,8 @@ final class Elementary {
   private static final VectorShuffle<Float> SWAP_4 = swap(4);
   private static final VectorShuffle<Float> SWAP_2 = swap(2);
   private static final VectorShuffle<Float> SWAP_1 = swap(1);
+
+  private static final VectorSpecies<Float> FOUR = FloatVector.SPECIES_128;
 
   private Elementary() {}
 
@@ -128,6 +131,13 @@ final class Elementary {
     return e.fma(broadcast(F, Philox.LN2_HIGH), f.add(y));
   }
 
+  /** The same of one number, and the same bits. */
+  static float log(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    int exponent = bits - Philox.SQRT_HALF_BITS >> 23;
+    return Philox.log(exponent, Float.intBitsToFloat(bits - (exponent << 23)) - 1);
+  }
+
   /** The sum of all lanes: pairs at distance 8, then 4, 2, 1. ({@code reduceLanes} leaves the order open, and with it the rounding.) */
   static float sum(FloatVector v) {
     if (F.length() > 8) {
@@ -140,19 +150,17 @@ final class Elementary {
     return v.add(v.rearrange(SWAP_1)).lane(0);
   }
 
-  /** The sum of the lanes of a vector of floats in memory: each fourth one, and then the four sums. */
+  /** The sum of the lanes of a vector of floats in memory, which is lost: each fourth one, and then the four sums. */
   static float sumFloats(long lanes) {
-    float a = 0;
-    float b = 0;
-    float c = 0;
-    float d = 0;
-    for (int lane = 0; lane < COUNT; lane += 4) {
-      a += Lanes.get(lanes + 4L * lane);
-      b += Lanes.get(lanes + 4L * lane + 4);
-      c += Lanes.get(lanes + 4L * lane + 8);
-      d += Lanes.get(lanes + 4L * lane + 12);
+    FloatVector sum = fromMemorySegment(FOUR, MEMORY, lanes, ORDER);
+    if (BYTES > 16) {
+      sum = sum.add(fromMemorySegment(FOUR, MEMORY, lanes + 16, ORDER));
     }
-    return a + b + (c + d);
+    if (BYTES > 32) {
+      sum = sum.add(fromMemorySegment(FOUR, MEMORY, lanes + 32, ORDER)).add(fromMemorySegment(FOUR, MEMORY, lanes + 48, ORDER));
+    }
+    sum.intoMemorySegment(MEMORY, lanes, ORDER);
+    return Lanes.get(lanes) + Lanes.get(lanes + 4) + (Lanes.get(lanes + 8) + Lanes.get(lanes + 12));
   }
 
   /** The sum of the lanes of a vector of doubles in memory, in order. */

@@ -9,15 +9,11 @@ import static azulejo.kernels.vector.Lanes.ORDER;
 import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.FloatVector.zero;
-import static jdk.incubator.vector.VectorOperators.ADD;
-import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.GT;
-import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import azulejo.kernels.Backend;
 import azulejo.kernels.Checks;
-import azulejo.kernels.DType;
 import azulejo.kernels.Draw;
 import azulejo.kernels.Noise;
 import azulejo.kernels.PathSurprisal;
@@ -35,11 +31,8 @@ import jdk.incubator.vector.VectorMask;
 final class Sampling {
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
-  /** Lane i has bit i. */
-  static final IntVector BIT = IntVector.broadcast(I, 1).lanewise(LSHL, LANE);
-
-  /** Room for a vector of scores and one of codes, or for {@link Entropies}' sums. */
-  static final long LANES_BYTES = Math.max(2L * Lanes.BYTES, Entropies.BYTES);
+  /** Room for a vector of scores and one of codes. */
+  static final long LANES_BYTES = 2L * Lanes.BYTES;
 
   private Sampling() {}
 
@@ -59,111 +52,118 @@ final class Sampling {
     int rows = cells.count() * places;
     boolean guided = logits.dim(0) == 2;
     float temperature = Math.max(draw.temperature(), Draw.LOWEST_TEMPERATURE);
-    boolean topK = draw.topK() > 0 && draw.topK() < codes;
-    boolean topP = draw.topP() < 1;
+    boolean cooled = temperature != 1;
     int now = Lanes.getInt(Rows.of(step).address());
     long faultAt = Rows.of(fault).address();
     int each = Rows.perTask(codes);
     long vectors = 4L * (codes + 2 * COUNT);
     try (var _ = memory.scope()) {
-      long codebook = draw.codebook() == null ? 0 : bits(memory, draw.codebook());
+      Subset inside = Subset.of(memory, draw.codebook());
+      int n = inside == null ? codes : inside.size;
+      boolean topK = draw.topK() > 0 && draw.topK() < n;
+      boolean topP = draw.topP() < 1;
       workers.run((rows + each - 1) / each, (task, worker) -> {
-        long x = workers.scratch(worker, 2 * vectors + LANES_BYTES);
+        int first = task * each;
+        int end = Math.min(rows, first + each);
+        long x = workers.scratch(worker, 2 * vectors + LANES_BYTES + Entropies.bytes(each));
         long other = x + vectors;
         long lanes = other + vectors;
-        Entropies entropies = book == null ? null : new Entropies(lanes);
-        // weights take the place of the logits, if nothing needs these any more
-        long weights = entropies != null && (topK || topP || draw.greedy()) ? other : x;
-        for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+        Entropies entropies = book == null ? null : new Entropies(lanes + LANES_BYTES, inside == null, cooled, topK || topP);
+        // weights take the place of the logits, unless truncation needs both
+        long weights = entropies != null && (topK || topP) ? other : x;
+        for (int r = first; r < end; r++) {
           int b = r / places;
           long column = 4L * (r % places);
           int position = Lanes.getInt(cells.at(b) + column);
-          float max = Float.NaN;
+          float top = 0;
+          boolean finite = false;
           if (position != -1) {
             long u = from.at(r);
-            long c = from.at(guided ? rows + r : r);
-            boolean hide = entropies == null && temperature == 1;
-            float top = codebook == 0 ? guide(u, c, draw.guidance(), x, codes) : guideWithin(u, c, draw.guidance(), codebook, hide, x, codes, lanes);
-            float most = codebook == 0 || Float.isNaN(top) ? top : Lanes.get(lanes);
-            if (entropies != null) {
-              max = entropies.weigh(x, codebook, weights, codes, top, most, temperature);
-            } else {
-              max = temperature == 1 ? most : cool(x, codebook, most, temperature, codes, lanes);
-            }
-          }
-          if (Float.isNaN(max)) {
-            if (position != -1) {
+            long c = guided ? from.at(rows + r) : u;
+            top = inside == null ? guide(u, c, draw.guidance(), x, codes, lanes) : guideApart(u, c, draw.guidance(), inside, x, other, codes, lanes);
+            // division is monotonous, so the largest magnitude speaks for all
+            finite = Float.isFinite(Lanes.get(lanes) / temperature);
+            if (!finite) {
               fault(faultAt, now + 1);
             }
+          }
+          if (!finite) {
             Lanes.setInt(winners.at(b) + column, position == -1 ? -1 : 0);
             Lanes.set(probabilities.at(b) + column, 0);
-            if (book != null) {
-              writeDown(book.at(r), 0, 0, 0, 0, 0, 0);
+            if (entropies != null) {
+              entropies.skip(r - first);
             }
             continue;
           }
-          if (codebook != 0 && entropies != null && temperature == 1 && (topK || draw.greedy())) {
-            hide(x, codebook, codes);
+          float max = inside == null ? top : Lanes.get(lanes + 4);
+          if (inside != null && entropies != null) {
+            entropies.outside(r - first, other, codes - n, top, max);
+          }
+          if (cooled) {
+            if (entropies == null) {
+              cool(x, n, temperature);
+            } else {
+              entropies.cool(r - first, x, n, max, temperature);
+            }
+            max /= temperature;
+          }
+          int winner = draw.greedy() ? argmax(x, n, lanes) : -1;
+          float sum = 0;
+          if (entropies != null) {
+            sum = entropies.weigh(r - first, x, weights, n, max);
           }
           if (topK) {
-            Truncation.keepTopK(x, codes, draw.topK());
+            Truncation.keepTopK(x, n, draw.topK());
           }
-          int winner = draw.greedy() ? argmax(x, codes, lanes) : -1;
-          float sum = entropies == null ? weigh(x, max, codes, lanes) : entropies.sum();
+          if (entropies == null) {
+            sum = weigh(x, max, n, lanes);
+          }
           if (topP) {
             if (topK && entropies != null) {
-              Truncation.dropHidden(weights, x, codes);
+              Truncation.dropHidden(weights, x, n);
             }
-            Truncation.keepTopP(weights, codes, Truncation.sum(weights, codes, lanes), draw.topP(), lanes);
+            Truncation.keepTopP(weights, n, Truncation.sum(weights, n, lanes), draw.topP(), lanes);
           }
           if (entropies != null && (topK || topP)) {
-            entropies.truncate(weights, x, codes, max);
-            sum = entropies.sum();
+            sum = entropies.truncate(r - first, weights, x, n, max);
           }
           if (topP) {
-            sum = (float) Truncation.sum(weights, codes, lanes);
+            sum = (float) Truncation.sum(weights, n, lanes);
           }
           if (!draw.greedy()) {
             long room = weights == x ? other : x;
             long variates = switch (noise) {
               case Noise.Counter(_, var stream) -> {
-                VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, room);
+                VectorPhilox.exponentials(Lanes.getLong(random.at(b)), stream, Lanes.getLong(random.at(b) + 8), now, position, codes, inside, room);
                 yield room;
               }
-              case Noise.Given(var values) -> random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
+              case Noise.Given(var values) -> {
+                long given = random.at(b * values.size(1) + Checks.index("noise", position, values.size(1)));
+                if (inside != null) {
+                  Pointwise.copy(given, room, codes);
+                  inside.pack(room);
+                }
+                yield inside == null ? given : room;
+              }
             };
-            winner = race(weights, variates, codes, lanes);
+            winner = race(weights, variates, n, lanes);
           }
-          float p = Lanes.get(weights + 4L * winner) / sum;
-          Lanes.setInt(winners.at(b) + column, winner);
-          Lanes.set(probabilities.at(b) + column, p);
-          if (book != null) {
-            entropies.writeDown(book.at(r), draw.greedy() ? 0 : -Math.log(p));
+          float weight = Lanes.get(weights + 4L * winner);
+          if (entropies != null) {
+            entropies.token(r - first, draw.greedy() ? 0 : weight);
           }
+          int token = inside == null ? winner : inside.code(winner);
+          Lanes.setInt(winners.at(b) + column, token);
+          Lanes.set(probabilities.at(b) + column, weight / sum);
           if (counts != 0) {
-            Lanes.increment(counts + 4L * winner);
+            Lanes.increment(counts + 4L * token);
           }
+        }
+        for (int r = first; r < end && entropies != null; r++) {
+          entropies.writeDown(r - first, book.at(r));
         }
       });
     }
-  }
-
-  /**
-   * The codebook as a bit a code, a word for each vector's lanes: a sixteenth of the memory that passes with the logits.
-   * Bits of the padding are 0.
-   */
-  static long bits(Backend memory, Tensor codebook) {
-    int n = codebook.columns();
-    long from = Rows.of(codebook).address();
-    long to = Rows.of(memory.alloc(DType.I32, Math.ceilDiv(n, COUNT))).address();
-    for (int i = 0; i < n; i += COUNT) {
-      int word = 0;
-      for (int lane = 0; lane < Math.min(COUNT, n - i); lane++) {
-        word |= Lanes.get(from + 4L * (i + lane)) == 0 ? 1 << lane : 0;
-      }
-      Lanes.setInt(to + 4L * (i / COUNT), word);
-    }
-    return to;
   }
 
   /** A row of a ledger. */
@@ -181,96 +181,102 @@ final class Sampling {
   }
 
   /**
-   * Writes {@code u + guidance * (c - u)} to {@code out}, padded with -infinity; returns the largest, or NaN if one is NaN or infinite.
-   * Without guidance c is u, which leaves u as it is.
+   * Writes {@code u + guidance * (c - u)} to {@code out}, padded with -infinity; returns the largest and leaves the largest magnitude at {@code lanes}: that is
+   * infinite or NaN if one of them is, and then the result may be anything. Without guidance c is u, which leaves u as it is.
    */
-  private static float guide(long u, long c, float guidance, long out, int n) {
+  static float guide(long u, long c, float guidance, long out, int n, long lanes) {
     FloatVector scale = broadcast(F, guidance);
     FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector finite = zero(F);
-    // Of finite logits the sum of zeros, in whatever order; of others NaN.
+    // bits of magnitudes are ordered like them, and infinity's and NaN's are above all
+    IntVector magnitude = IntVector.zero(I);
     int i = 0;
     for (; i <= n - COUNT; i += COUNT) {
       FloatVector from = fromMemorySegment(F, MEMORY, u + 4L * i, ORDER);
       FloatVector x = fromMemorySegment(F, MEMORY, c + 4L * i, ORDER).sub(from).fma(scale, from);
       x.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
       max = max.blend(x, x.compare(GT, max));
-      finite = x.fma(zero(F), finite);
+      magnitude = magnitude.max(x.reinterpretAsInts().and(Integer.MAX_VALUE));
     }
     if (i < n) {
       FloatVector from = Lanes.load(u + 4L * i, n - i);
       FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
-      finite = x.fma(zero(F), finite);
+      magnitude = magnitude.max(x.reinterpretAsInts().and(Integer.MAX_VALUE));
       x = broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
       x.intoMemorySegment(MEMORY, out + 4L * i, ORDER);
       max = max.blend(x, x.compare(GT, max));
     }
-    return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
-  }
-
-  /** {@link #guide} that leaves the codebook's largest logit at {@code most}, and all logits in their places unless it is to {@code hide} the others. */
-  private static float guideWithin(long u, long c, float guidance, long codebook, boolean hide, long out, int n, long most) {
-    FloatVector scale = broadcast(F, guidance);
-    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector maxInside = broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector finite = zero(F);
-    VectorMask<Float> hidden = F.maskAll(hide);
-    int i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      FloatVector from = fromMemorySegment(F, MEMORY, u + 4L * i, ORDER);
-      FloatVector x = fromMemorySegment(F, MEMORY, c + 4L * i, ORDER).sub(from).fma(scale, from);
-      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
-      FloatVector inside = x.blend(Float.NEGATIVE_INFINITY, outside);
-      x.blend(inside, hidden).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-      max = max.blend(x, x.compare(GT, max));
-      maxInside = maxInside.blend(inside, inside.compare(GT, maxInside));
-      finite = x.fma(zero(F), finite);
-    }
-    if (i < n) {
-      FloatVector from = Lanes.load(u + 4L * i, n - i);
-      FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
-      finite = x.fma(zero(F), finite);
-      x = broadcast(F, Float.NEGATIVE_INFINITY).blend(x, F.indexInRange(i, n));
-      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
-      FloatVector inside = x.blend(Float.NEGATIVE_INFINITY, outside);
-      x.blend(inside, hidden).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
-      max = max.blend(x, x.compare(GT, max));
-      maxInside = maxInside.blend(inside, inside.compare(GT, maxInside));
-    }
-    Lanes.set(most, maxInside.reduceLanes(MAX));
-    return max.reduceLanes(MAX) + finite.reduceLanes(ADD);
-  }
-
-  /** -infinity outside the codebook. */
-  private static void hide(long x, long codebook, int n) {
-    for (int i = 0; i < n; i += COUNT) {
-      VectorMask<Float> outside = BIT.and(Lanes.getInt(codebook + 4L * (i / COUNT))).compare(EQ, 0).cast(F);
-      fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).blend(Float.NEGATIVE_INFINITY, outside).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
-    }
+    Lanes.setInt(lanes, magnitude.reduceLanes(MAX));
+    return max.reduceLanes(MAX);
   }
 
   /**
-   * Divides the padded logits by {@code temperature} and hides those outside the codebook, which may be 0.
-   *
-   * @param most the largest inside
-   * @param room for a word
-   * @return the largest quotient inside, or NaN if one is infinite, be it outside
+   * {@link #guide} that packs the logits of the codes inside to {@code in} and of the others to {@code out}, both padded; leaves the largest of those inside
+   * behind the largest magnitude of all.
    */
-  private static float cool(long x, long codebook, float most, float temperature, int n, long room) {
-    Lanes.setInt(room, -1);
-    long words = codebook == 0 ? room : codebook;
-    int stride = codebook == 0 ? 0 : Integer.BYTES;
-    FloatVector finite = zero(F);
-    FloatVector before = zero(F);
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(temperature);
-      VectorMask<Float> outside = BIT.and(Lanes.getInt(words + (long) stride * (i / COUNT))).compare(EQ, 0).cast(F);
-      before = finite;
-      finite = v.fma(zero(F), finite);
-      v.blend(Float.NEGATIVE_INFINITY, outside).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
+  static float guideApart(long u, long c, float guidance, Subset inside, long in, long out, int n, long lanes) {
+    if (!Subset.COMPRESSES) {
+      float top = guide(u, c, guidance, out, n, lanes);
+      inside.part(out, n, in);
+      pad(in, inside.size);
+      pad(out, n - inside.size);
+      Lanes.set(lanes + 4, largest(in, inside.size));
+      return top;
     }
-    // the padding of the last vector does not count; division is monotonous
-    return most / temperature + before.blend(finite, F.indexInRange((n - 1) / COUNT * COUNT, n)).reduceLanes(ADD);
+    long members = inside.members;
+    long before = inside.before;
+    FloatVector scale = broadcast(F, guidance);
+    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector maxInside = broadcast(F, Float.NEGATIVE_INFINITY);
+    IntVector magnitude = IntVector.zero(I);
+    int i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      FloatVector from = fromMemorySegment(F, MEMORY, u + 4L * i, ORDER);
+      FloatVector x = fromMemorySegment(F, MEMORY, c + 4L * i, ORDER).sub(from).fma(scale, from);
+      VectorMask<Float> isInside = VectorMask.fromLong(F, Lanes.getInt(members + 4L * (i / COUNT)));
+      int j = Lanes.getInt(before + 4L * (i / COUNT));
+      x.compress(isInside).intoMemorySegment(MEMORY, in + 4L * j, ORDER);
+      x.compress(isInside.not()).intoMemorySegment(MEMORY, out + 4L * (i - j), ORDER);
+      max = max.blend(x, x.compare(GT, max));
+      maxInside = maxInside.blend(x, x.compare(GT, maxInside, isInside));
+      magnitude = magnitude.max(x.reinterpretAsInts().and(Integer.MAX_VALUE));
+    }
+    if (i < n) {
+      FloatVector from = Lanes.load(u + 4L * i, n - i);
+      FloatVector x = Lanes.load(c + 4L * i, n - i).sub(from).fma(scale, from);
+      VectorMask<Float> isInside = VectorMask.fromLong(F, Lanes.getInt(members + 4L * (i / COUNT)));
+      VectorMask<Float> isCode = F.indexInRange(i, n);
+      int j = Lanes.getInt(before + 4L * (i / COUNT));
+      x.compress(isInside).intoMemorySegment(MEMORY, in + 4L * j, ORDER);
+      x.compress(isCode.andNot(isInside)).intoMemorySegment(MEMORY, out + 4L * (i - j), ORDER);
+      max = max.blend(x, x.compare(GT, max, isCode));
+      maxInside = maxInside.blend(x, x.compare(GT, maxInside, isInside));
+      magnitude = magnitude.max(x.reinterpretAsInts().and(Integer.MAX_VALUE));
+    }
+    pad(in, inside.size);
+    pad(out, n - inside.size);
+    Lanes.setInt(lanes, magnitude.reduceLanes(MAX));
+    Lanes.set(lanes + 4, maxInside.reduceLanes(MAX));
+    return max.reduceLanes(MAX);
+  }
+
+  private static void pad(long x, int n) {
+    broadcast(F, Float.NEGATIVE_INFINITY).intoMemorySegment(MEMORY, x + 4L * n, ORDER);
+  }
+
+  private static float largest(long x, int n) {
+    FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < n; i += COUNT) {
+      FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+      max = max.blend(v, v.compare(GT, max));
+    }
+    return max.reduceLanes(MAX);
+  }
+
+  /** Divides the padded logits by {@code temperature}. */
+  static void cool(long x, int n, float temperature) {
+    for (int i = 0; i < n; i += COUNT) {
+      fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(temperature).intoMemorySegment(MEMORY, x + 4L * i, ORDER);
+    }
   }
 
   /** Turns logits into {@code e^(x - max)}, up to the padding's end, and returns their sum; {@code lanes} is room for two vectors. */

@@ -38,31 +38,28 @@ final class VectorPhilox {
   private VectorPhilox() {}
 
   /**
-   * The Exp(1) variates of codes 0 to {@code codes - 1}.
+   * The Exp(1) variates of codes 0 to {@code codes - 1}, or of those of them that are in a subset, packed together.
    *
+   * @param subset null for all codes
    * @param out room for the codes rounded up to two vectors of floats
    */
-  static void exponentials(long seed, Stream stream, long image, int step, int position, int codes, long out) {
-    words(seed, position, step, (int) (image << 1) | stream.ordinal(), codes, out);
-    exponentials(out, codes);
-  }
-
-  /** The U[0, 1) variates of codes 0 to {@code codes - 1}; {@code out} as above. */
-  static void uniforms(long seed, Stream stream, long image, int step, int position, int codes, long out) {
-    words(seed, position, step, (int) (image << 1) | stream.ordinal(), codes, out);
-    for (int i = 0; i < codes; i += COUNT) {
-      FloatVector u = (FloatVector) Lanes.loadInts(out + 4L * i).lanewise(LSHR, 8).convert(I2F, 0);
-      u.mul(0x1p-24f).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+  static void exponentials(long seed, Stream stream, long image, int step, int position, int codes, Subset subset, long out) {
+    boolean packed = subset != null && Subset.COMPRESSES;
+    words(seed, stream, image, step, position, codes, packed ? subset.members : 0, packed ? subset.before : 0, out);
+    if (subset != null && !packed) {
+      subset.pack(out);
     }
+    exponentials(out, subset == null ? codes : subset.size);
   }
 
-  /** The words of the blocks of counter (block number, c1, c2, c3). Only the lower half of a lane counts; what is above is masked off. */
-  private static void words(long seed, int c1, int c2, int c3, int codes, long out) {
+  /** The words of codes 0 to {@code codes - 1}, or of a {@link Subset}, if {@code members} is not 0. */
+  private static void words(long seed, Stream stream, long image, int step, int position, int codes, long members, long before, long out) {
+    // only the lower half of a lane counts; what is above is masked off
     for (int code = 0; code < codes; code += 2 * COUNT) {
       LongVector x0 = LANE.add(code / 4);
-      LongVector x1 = LongVector.broadcast(L, c1);
-      LongVector x2 = LongVector.broadcast(L, c2);
-      LongVector x3 = LongVector.broadcast(L, c3);
+      LongVector x1 = LongVector.broadcast(L, position);
+      LongVector x2 = LongVector.broadcast(L, step);
+      LongVector x3 = LongVector.broadcast(L, (int) (image << 1) | stream.ordinal());
       int k0 = (int) seed;
       int k1 = (int) (seed >>> 32);
       for (int round = 0; round < 10; round++) {
@@ -79,12 +76,29 @@ final class VectorPhilox {
       IntVector words23 = x2.and(LOW).or(x3.lanewise(LSHL, 32)).reinterpretAsInts();
       IntVector lower = words01.rearrange(LOWER).blend(words23.rearrange(LOWER), SECOND);
       IntVector upper = words01.rearrange(UPPER).blend(words23.rearrange(UPPER), SECOND);
-      lower.intoMemorySegment(MEMORY, out + 4L * code, ORDER);
-      upper.intoMemorySegment(MEMORY, out + 4L * code + BYTES, ORDER);
+      if (members == 0) {
+        lower.intoMemorySegment(MEMORY, out + 4L * code, ORDER);
+        upper.intoMemorySegment(MEMORY, out + 4L * code + BYTES, ORDER);
+      } else {
+        long at = 4L * (code / COUNT);
+        VectorMask<Integer> low = VectorMask.fromLong(I, Lanes.getInt(members + at));
+        VectorMask<Integer> high = VectorMask.fromLong(I, Lanes.getInt(members + at + 4));
+        lower.compress(low).intoMemorySegment(MEMORY, out + 4L * Lanes.getInt(before + at), ORDER);
+        upper.compress(high).intoMemorySegment(MEMORY, out + 4L * Lanes.getInt(before + at + 4), ORDER);
+      }
     }
   }
 
-  /** {@link Philox#exponential}, operation by operation, of n words in place. */
+  /** The U[0, 1) variates of codes 0 to {@code codes - 1}; {@code out} as above. */
+  static void uniforms(long seed, Stream stream, long image, int step, int position, int codes, long out) {
+    words(seed, stream, image, step, position, codes, 0, 0, out);
+    for (int i = 0; i < codes; i += COUNT) {
+      FloatVector u = (FloatVector) Lanes.loadInts(out + 4L * i).lanewise(LSHR, 8).convert(I2F, 0);
+      u.mul(0x1p-24f).intoMemorySegment(MEMORY, out + 4L * i, ORDER);
+    }
+  }
+
+  /** {@link Philox#exponential}, operation by operation, of n words in place, to the end of the last vector. */
   private static void exponentials(long words, int n) {
     for (int i = 0; i < n; i += COUNT) {
       IntVector word = IntVector.fromMemorySegment(I, MEMORY, words + 4L * i, ORDER);

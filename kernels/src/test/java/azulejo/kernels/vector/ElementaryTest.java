@@ -103,6 +103,9 @@ class ElementaryTest {
     check(Elementary::log, Math::log, 1, 1e30f, 2);
     assertThat(first(Elementary::log, 1)).isZero();
     assertThat(first(Elementary::log, 1 - 0x1p-24f)).isEqualTo(-0x1p-24f);
+    for (float x = 1e-37f; x < 1e37f; x *= 1.37f) {
+      assertThat(Elementary.log(x)).isEqualTo(first(Elementary::log, x));
+    }
   }
 
   @Test

@@ -23,7 +23,7 @@ class VectorPhiloxTest {
         long image = random.nextLong(1L << 31);
         int step = random.nextInt();
         int position = random.nextInt();
-        VectorPhilox.exponentials(seed, stream, image, step, position, 8192, out);
+        VectorPhilox.exponentials(seed, stream, image, step, position, 8192, null, out);
         for (int code = 0; code < 8192; code++) {
           float expected = Philox.exponential(Philox.word(seed, stream, image, step, position, code));
           if (Float.floatToRawIntBits(Lanes.get(out + 4L * code)) != Float.floatToRawIntBits(expected)) {
@@ -43,7 +43,7 @@ class VectorPhiloxTest {
         for (int i = 0; i < room; i++) {
           Lanes.set(out + 4L * i, -1);
         }
-        VectorPhilox.exponentials(5, Stream.DRAW, 0, 0, 0, codes, out);
+        VectorPhilox.exponentials(5, Stream.DRAW, 0, 0, 0, codes, null, out);
         for (int i = 2 * Lanes.COUNT; i < room; i++) {
           assertThat(Lanes.get(out + 4L * i)).isEqualTo(-1);
         }
