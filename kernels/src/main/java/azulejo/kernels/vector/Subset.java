@@ -36,6 +36,8 @@ final class Subset {
 
   private final int vectors;
   private final long codes;
+
+  /** The codes that may not be drawn, where they are packed by lists. */
   private final long others;
 
   /**
@@ -54,23 +56,29 @@ final class Subset {
     vectors = Math.ceilDiv(n, COUNT);
     members = ints(memory, vectors + 1);
     before = ints(memory, vectors + 1);
-    size = count(Rows.of(codebook).address(), n);
     codes = ints(memory, n + COUNT);
-    others = ints(memory, n + COUNT);
-    list(n);
+    others = COMPRESSES ? 0 : ints(memory, n + COUNT);
+    size = list(Rows.of(codebook).address(), n);
   }
 
   private static long ints(Backend memory, int n) {
     return Rows.of(memory.alloc(DType.I32, n)).address();
   }
 
-  private int count(long rule, int n) {
+  /** Returns how many there are. */
+  private int list(long rule, int n) {
     int count = 0;
     for (int i = 0; i < n; i += COUNT) {
       FloatVector v = i <= n - COUNT ? Lanes.load(rule + 4L * i) : broadcast(F, 1f).blend(Lanes.load(rule + 4L * i, n - i), F.indexInRange(i, n));
-      int word = (int) v.compare(EQ, 0f).toLong();
+      VectorMask<Float> mask = v.compare(EQ, 0f);
+      int word = (int) mask.toLong();
       Lanes.setInt(members + 4L * (i / COUNT), word);
       Lanes.setInt(before + 4L * (i / COUNT), count);
+      if (COMPRESSES) {
+        LANE.add(i).compress(mask.cast(I)).intoMemorySegment(MEMORY, codes + 4L * count, ORDER);
+      } else {
+        list(i, Math.min(i + COUNT, n), word, count);
+      }
       count += Integer.bitCount(word);
     }
     Lanes.setInt(members + 4L * vectors, 0);
@@ -78,18 +86,12 @@ final class Subset {
     return count;
   }
 
-  private void list(int n) {
-    for (int i = 0; i < n; i += COUNT) {
-      LANE.add(i).intoMemorySegment(MEMORY, codes + 4L * i, ORDER);
-    }
-    if (COMPRESSES) {
-      compress(codes, members, before, vectors);
-      return;
-    }
-    for (int i = 0, j = 0; i < n; i++) {
+  /** Codes from {@code first} on, of which the bits of {@code word} are members and {@code j} members come before. */
+  private void list(int first, int end, int word, int j) {
+    for (int i = first; i < end; i++) {
       Lanes.setInt(codes + 4L * j, i);
       Lanes.setInt(others + 4L * (i - j), i);
-      j += Lanes.getInt(members + 4L * (i / COUNT)) >>> i % COUNT & 1;
+      j += word >>> i - first & 1;
     }
   }
 
