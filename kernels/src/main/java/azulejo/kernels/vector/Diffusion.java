@@ -13,7 +13,6 @@ import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.F2D;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
-import static jdk.incubator.vector.VectorOperators.MAX;
 
 import azulejo.kernels.Checks;
 import azulejo.kernels.Draw;
@@ -122,18 +121,9 @@ final class Diffusion {
     }
   }
 
-  private static float max(long x, int n) {
-    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < n; i += COUNT) {
-      FloatVector v = Lanes.load(x + 4L * i);
-      max = max.blend(v, v.compare(GT, max));
-    }
-    return max.reduceLanes(MAX);
-  }
-
   /** Of a padded row; {@code lanes} is room for a vector. */
   private static double logSumExp(long x, int n, long lanes) {
-    float max = max(x, n);
+    float max = Sampling.largest(x, n);
     sumExp(x, n, max, lanes);
     return max + StrictMath.log(Elementary.sumDoubles(lanes));
   }
@@ -148,9 +138,9 @@ final class Diffusion {
     sum.intoMemorySegment(MEMORY, lanes, ORDER);
   }
 
-  /** Of the softmax of a padded row, in nats: {@code log S - T / S} as in {@link Entropies}, in double; {@code lanes} is room for two vectors. */
+  /** Of the softmax of a padded row, in nats and in double: {@code log S - T / S}, where T sums logits less the largest; {@code lanes} is room for two vectors. */
   private static double entropy(long x, int n, long lanes) {
-    gather(x, n, max(x, n), lanes);
+    gather(x, n, Sampling.largest(x, n), lanes);
     double s = Elementary.sumDoubles(lanes);
     return StrictMath.log(s) - Elementary.sumDoubles(lanes + BYTES) / s;
   }

@@ -117,6 +117,10 @@ final class Entropies {
     Lanes.set(rows + 4L * (SIZE * row + what), value);
   }
 
+  private float get(int row, int what) {
+    return Lanes.get(rows + 4L * (SIZE * row + what));
+  }
+
   /** Returns S. */
   private float write(int row, int stage) {
     float s = Elementary.sumFloats(sums);
@@ -127,37 +131,36 @@ final class Entropies {
 
   /** A row of the ledger. */
   void writeDown(int row, long ledger) {
-    long at = rows + 4L * SIZE * row;
-    float s = Lanes.get(at + 4L * TEMPERED);
+    float s = get(row, TEMPERED);
     if (s == 0) {
       Sampling.writeDown(ledger, 0, 0, 0, 0, 0, 0);
       return;
     }
     float logS = Elementary.log(s);
-    float tempered = logS + Lanes.get(at + 4L * TEMPERED + 4) / s;
+    float tempered = logS + get(row, TEMPERED + 1) / s;
     float truncated = tempered;
     if (cut) {
-      float left = Lanes.get(at + 4L * TRUNCATED);
+      float left = get(row, TRUNCATED);
       logS = Elementary.log(left);
-      truncated = logS + Lanes.get(at + 4L * TRUNCATED + 4) / left;
+      truncated = logS + get(row, TRUNCATED + 1) / left;
     }
     // by a logarithm of each, as the quotient of weight and sum may be less than a normal number
-    float weight = Lanes.get(at + 4L * TOKEN);
+    float weight = get(row, TOKEN);
     float surprisal = weight == 0 ? 0 : logS - Elementary.log(weight);
     float subset = tempered;
-    float t = Lanes.get(at + 4L * TEMPERED + 4);
+    float t = get(row, TEMPERED + 1);
     if (cooled) {
-      s = Lanes.get(at + 4L * SUBSET);
-      t = Lanes.get(at + 4L * SUBSET + 4);
+      s = get(row, SUBSET);
+      t = get(row, SUBSET + 1);
       subset = Elementary.log(s) + t / s;
     }
     float guided = subset;
     float kept = 1;
     if (!whole) {
-      float gap = Lanes.get(at + 4L * GAP);
+      float gap = get(row, GAP);
       float scale = (float) Math.exp(-gap);
-      float total = s * scale + Lanes.get(at + 4L * OUTSIDE);
-      guided = Elementary.log(total) + ((t + s * gap) * scale + Lanes.get(at + 4L * OUTSIDE + 4)) / total;
+      float total = s * scale + get(row, OUTSIDE);
+      guided = Elementary.log(total) + ((t + s * gap) * scale + get(row, OUTSIDE + 1)) / total;
       kept = s * scale / total;
     }
     Lanes.set(ledger + 4L * Drawn.GUIDED.ordinal(), guided);

@@ -263,7 +263,8 @@ final class Sampling {
     broadcast(F, Float.NEGATIVE_INFINITY).intoMemorySegment(MEMORY, x + 4L * n, ORDER);
   }
 
-  private static float largest(long x, int n) {
+  /** Of a padded row. */
+  static float largest(long x, int n) {
     FloatVector max = broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < n; i += COUNT) {
       FloatVector v = fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
